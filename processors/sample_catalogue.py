@@ -10,9 +10,9 @@ MERCHANT_EMAIL = "merchant@bthwani.example"
 
 #: sku, Arabic name, English name, price in minor units, stock
 PRODUCTS = (
-    ("HONEY-SIDR-500", "عسل سدر دوعني ٥٠٠ غم", "Sidr honey from Do'an, 500 g", 1_850_000, 40),
-    ("COFFEE-KHAWLANI-250", "بُنّ خولاني محمّص (٢٥٠ غم)", "Khawlani coffee, roasted (250 g)", 420_050, 120),
-    ("BREAD-MULAWAH-5", "خبز ملوّح، ٥ أرغفة", "Mulawah bread, 5 loaves", 75_000, 300),
+    ("HONEY-SIDR-500", "عسل سدر دوعني 500 غم", "Sidr honey from Do'an, 500 g", 1_850_000, 40),
+    ("COFFEE-KHAWLANI-250", "بُنّ خولاني محمّص (250 غم)", "Khawlani coffee, roasted (250 g)", 420_050, 120),
+    ("BREAD-MULAWAH-5", "خبز ملوّح، 5 أرغفة", "Mulawah bread, 5 loaves", 75_000, 300),
     ("MANDI-LAMB-FAMILY", "مندي لحم عائلي", "Lamb mandi, family size", 1_400_000, 25),
     ("DATES-SOLD-OUT", "تمر برحي (نفدت الكمية)", "Barhi dates (sold out)", 300_000, 0),
 )

@@ -1,0 +1,152 @@
+"""Times of a cron expression in Bull's dialect, which is cron-parser 4.9's (contract 6.7).
+
+An expression is compiled to one or more plain ones that croniter reads on a wall clock without a zone; zones and
+their changes are dealt with here, because croniter and cron-parser differ there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from croniter.croniter import CroniterError
+
+from ..errors import InvalidRepeat
+from .cron_dialect import EVERY_HOUR, Rule, rules_of
+
+_EPOCH = datetime(1970, 1, 1)
+_SECOND = timedelta(seconds=1)
+#: Where validation begins to look for a first match: the start of a 400-year cycle.
+_REFERENCE = datetime(2000, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    rules: tuple[Rule, ...]
+    every_hour: bool
+
+
+def validate_cron(expression: object) -> str:
+    """The expression itself, if it means something at some time; else ``InvalidRepeat`` (Q-40)."""
+    if not isinstance(expression, str):
+        raise InvalidRepeat(f'repeat.cron must be text such as "0 0 * * *", found {expression!r:.80}.')
+    _schedule(expression)
+    return expression
+
+
+def validate_zone(tz: object) -> str:
+    """The zone's name, if this machine knows it; else ``InvalidRepeat`` with the nearest one."""
+    if not isinstance(tz, str):
+        raise InvalidRepeat(f'repeat.tz must be the name of a zone such as "Asia/Aden", found {tz!r:.80}.')
+    _zone(tz)
+    return tz
+
+
+def next_match(expression: str, tz: str | None, after_ms: int) -> int | None:
+    """The first match strictly after ``after_ms``, in ms; ``tz`` None means the zone of the process.
+
+    A time that a change of the clocks skips moves forward by the gap; one that it repeats counts once, at its first
+    pass. An expression for every hour follows real time through both (S-134). None: no match within 50 years.
+    Raises ``InvalidRepeat`` as the validations do.
+    """
+    schedule = _schedule(expression)
+    zone = None if tz is None else _zone(tz)
+    after = after_ms // 1000
+    found = _next_real(schedule, zone, after) if schedule.every_hour else _next_wall(schedule, zone, after)
+    return None if found is None else found * 1000
+
+
+@lru_cache(maxsize=1024)
+def _schedule(expression: str) -> _Schedule:
+    rules = rules_of(expression)
+    schedule = _Schedule(rules, all(rule.hour == EVERY_HOUR for rule in rules))
+    if _next(schedule, _REFERENCE) is None:
+        raise InvalidRepeat(f'The cron expression "{expression}" names no date that ever comes.')
+    return schedule
+
+
+@lru_cache(maxsize=256)
+def _zone(tz: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(tz)
+    except (KeyError, ValueError, OSError):
+        near = get_close_matches(tz, sorted(available_timezones()), n=1)
+        advice = f' Did you mean "{near[0]}"?' if near else ' Expected a name such as "Asia/Aden".'
+        raise InvalidRepeat(f'Unknown time zone "{tz}".{advice}') from None
+
+
+def _next(schedule: _Schedule, wall: datetime) -> datetime | None:
+    """The first match after a wall clock time, whatever the zone."""
+    return min(_candidates(schedule, wall), default=None)
+
+
+def _candidates(schedule: _Schedule, wall: datetime) -> Iterator[datetime]:
+    for rule in schedule.rules:
+        try:
+            yield croniter(
+                rule.expression, wall, ret_type=datetime, day_or=False, second_at_beginning=True
+            ).get_next(datetime)
+        except CroniterError:
+            # This rule names no date, such as a 31st of June beside other days: it adds nothing.
+            continue
+
+
+def _next_wall(schedule: _Schedule, zone: ZoneInfo | None, after: int) -> int | None:
+    """Matches of the wall clock, made real times."""
+    offset = _offset(zone, after)
+    wall = _next(schedule, _EPOCH + timedelta(seconds=after + offset))
+    while wall is not None:
+        found = _real(wall, zone, 0)
+        if found > after:
+            return found
+        # Only in an hour that is being repeated: its first pass is over, the second still counts for who begins in it.
+        second = _real(wall, zone, 1)
+        if second > after and _offset(zone, after) == _offset(zone, second):
+            return second
+        wall = _next(schedule, wall)
+    return None
+
+
+def _next_real(schedule: _Schedule, zone: ZoneInfo | None, after: int) -> int | None:
+    """Matches of real time: those of the offset in force, up to the moment when it changes."""
+    offset = _offset(zone, after)
+    while True:
+        wall = _next(schedule, _EPOCH + timedelta(seconds=after + offset))
+        if wall is None:
+            return None
+        found = (wall - _EPOCH) // _SECOND - offset
+        if _offset(zone, found) == offset:
+            return found
+        change = _change(zone, after, found)
+        after, offset = change - 1, _offset(zone, change)
+
+
+def _change(zone: ZoneInfo | None, before: int, after: int) -> int:
+    """The first second with another offset than ``before`` has; ``after`` has another."""
+    offset = _offset(zone, before)
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(zone, middle) == offset:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(zone: ZoneInfo | None, moment: int) -> int:
+    """Seconds east of Greenwich at a moment."""
+    if zone is None:
+        return time.localtime(moment).tm_gmtoff
+    delta = datetime.fromtimestamp(moment, zone).utcoffset()
+    assert delta is not None
+    return int(delta.total_seconds())
+
+
+def _real(wall: datetime, zone: ZoneInfo | None, fold: int) -> int:
+    return int(wall.replace(tzinfo=zone, fold=fold).timestamp())

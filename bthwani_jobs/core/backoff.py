@@ -21,7 +21,8 @@ def delay_for(
     error: BaseException,
     strategies: Mapping[str, Callable[..., Any] | None],
 ) -> Delay | Awaitable[Delay]:
-    """The wait in ms after the ``attempts_made``-th failure; an asynchronous strategy's answer is to be awaited.
+    """The wait in ms after the ``attempts_made``-th failure; the answer of an asynchronous strategy is to be
+    awaited.
 
     A custom strategy goes before a built-in of its name (S-071) and is called with as many of (attempts_made,
     error, options) as it takes (S-067). What it raises is not caught. Raises ``UnknownBackoffStrategy``.

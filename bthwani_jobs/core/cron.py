@@ -1,7 +1,7 @@
 """Times of a cron expression in Bull's dialect, which is cron-parser 4.9's (contract 6.7).
 
-An expression is compiled to one or more plain ones that croniter reads on a wall clock without a zone; zones and
-their changes are dealt with here, because croniter and cron-parser differ there.
+An expression is compiled to one or more plain ones that croniter reads on a wall clock without a zone. Zones
+and their changes are dealt with here, because croniter and cron-parser differ there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -51,8 +51,9 @@ def validate_zone(tz: object) -> str:
 def next_match(expression: str, tz: str | None, after_ms: int) -> int | None:
     """The first match strictly after ``after_ms``, in ms; ``tz`` None means the zone of the process.
 
-    A time that a change of the clocks skips moves forward by the gap; one that it repeats counts once, at its first
-    pass. An expression for every hour follows real time through both (S-134). None: no match within 50 years.
+    A time that a change of the clocks skips moves forward by the gap; one that it repeats counts once, at its
+    first pass. An expression for every hour follows real time through both (S-134). None: no match within 50
+    years.
     Raises ``InvalidRepeat`` as the validations do.
     """
     schedule = _schedule(expression)
@@ -105,7 +106,8 @@ def _next_wall(schedule: _Schedule, zone: ZoneInfo | None, after: int) -> int | 
         found = _real(wall, zone, 0)
         if found > after:
             return found
-        # Only in an hour that is being repeated: its first pass is over, the second still counts for who begins in it.
+        # Only within an hour that is being repeated: the first pass of the match is over, but for who begins
+        # in the second pass, that one still counts, as in cron-parser.
         second = _real(wall, zone, 1)
         if second > after and _offset(zone, after) == _offset(zone, second):
             return second

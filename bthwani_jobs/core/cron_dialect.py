@@ -1,7 +1,7 @@
-"""What a cron expression means to cron-parser 4.9, written as plain expressions that croniter reads the same way.
+"""What a cron expression means to cron-parser 4.9, as plain expressions that croniter reads the same way.
 
-cron-parser's own way with days: both day fields restricted means either, a field counts as unrestricted by the
-*number* of its values, ``#`` restricts all days to a week of the month.
+cron-parser's own way with days: both day fields restricted means either, a field counts as unrestricted by
+the number of its values, ``#`` restricts all days to one week of the month.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ _ALIASES = {
     "@daily": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS = {
-    name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
-}
-_WEEKDAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_WEEKDAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DEFAULTS = ("0", "*", "*", "*", "*", "*")
 _NAME = re.compile("[a-z]{3}", re.IGNORECASE)

@@ -64,7 +64,7 @@ def rq_id(queue: str, job_id: str) -> str:
 
 
 def job_id_of(rq_id: str) -> str:
-    """The id of the job within its queue. Raises ``ValueError`` for an RQ id that this library did not make."""
+    """The id of the job within its queue. Raises ``ValueError`` for an RQ id that is not of this library."""
     # The encoded queue never ends in "_", so the first "__" is the separator even before an encoded "_".
     queue, separator, encoded = rq_id.partition(_SEPARATOR)
     if not (queue and separator and encoded):
@@ -75,7 +75,7 @@ def job_id_of(rq_id: str) -> str:
 
 
 def queue_of(rq_id: str) -> str:
-    """The queue of the job. Raises ``ValueError`` for an RQ id that this library did not make."""
+    """The queue of the job. Raises ``ValueError`` for an RQ id that is not of this library."""
     queue, separator, encoded = rq_id.partition(_SEPARATOR)
     if not (queue and separator and encoded):
         raise _foreign(rq_id)
@@ -122,7 +122,7 @@ def _check_text(text: str, subject: str, max_bytes: int, error: type[InvalidInpu
             code = ord(character)
             if code < 0x20 or 0x7F <= code < 0xA0:
                 raise error(
-                    f"{subject} must not hold control characters, found {character!r} in {text!r:.80}."
+                    f"{subject} must not hold control characters, found {character!r} in {text!r:.60}."
                 )
             if 0xD800 <= code < 0xE000:
                 raise error(f"{subject} must be valid Unicode, found a lone surrogate in {text!r:.80}.")

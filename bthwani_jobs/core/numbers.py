@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InvalidInput, InvalidOption, InvalidOptionType
 
-#: The longest duration in ms, about 139 years: added to any date until 2248 it keeps its exact order in Redis.
+#: The longest duration in ms, about 139 years: added to now, its order in Redis is still exact.
 MAX_MS = 2**42
 #: The latest time in ms that Redis can keep in exact order, in the year 2248.
 MAX_TIMESTAMP = 2**43 - 1
@@ -18,7 +18,7 @@ MAX_SAFE = 2**53 - 1
 
 
 def whole_number(value: Any, name: str, minimum: int, maximum: int = MAX_SAFE) -> int:
-    """``value`` as an int between the bounds. Raises ``InvalidOption``, or ``InvalidOptionType`` for other kinds."""
+    """``value`` as an int within bounds, else ``InvalidOption``; for another kind ``InvalidOptionType``."""
     if type(value) is not int:
         value = _converted(value, name)
     if not minimum <= value <= maximum:

@@ -1,6 +1,6 @@
 """The options that are small mappings themselves: backoff, retention and repeat.
 
-Each is frozen, has attributes, and reads as a mapping of the fields that are set, equal to the plain dict of them.
+Each is frozen, has attributes, and reads as a mapping of the fields that are set, equal to the plain dict.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from typing import Any, Self
 
 from ..errors import InvalidOption, InvalidOptionType, InvalidRepeat, UnknownBackoffStrategy
@@ -42,7 +42,7 @@ class OptionMapping(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _field_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
@@ -57,8 +57,8 @@ class Backoff(OptionMapping):
 
     @classmethod
     def of(cls, value: Any, strategies: Collection[str] = ()) -> Self:
-        """A number means ``fixed``. Raises ``UnknownBackoffStrategy`` for a type that is neither built in nor in
-        ``strategies`` (Q-19)."""
+        """A number means ``fixed``. A type that is neither built in nor in ``strategies`` raises
+        ``UnknownBackoffStrategy`` (Q-19)."""
         if not isinstance(value, Mapping):
             return cls("fixed", whole_number(value, "backoff", 0, MAX_MS))
         given = snake_keys(value, _field_names(cls), "backoff option")
@@ -78,7 +78,7 @@ class Backoff(OptionMapping):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keep(OptionMapping):
-    """How many finished jobs stay: none older than ``age`` **seconds**, at most ``count``; neither means all."""
+    """Which finished jobs stay: at most ``count``, none older than ``age`` **seconds**; neither means all."""
 
     age: int | None = None
     count: int | None = None
@@ -94,7 +94,7 @@ class Keep(OptionMapping):
 
 
 def retention_of(value: Any, option: str) -> bool | int | Keep:
-    """What ``remove_on_complete`` and ``remove_on_fail`` accept: a bool, a count (-1 keeps all) or age and count.
+    """``remove_on_complete`` or ``remove_on_fail``: a bool, a count (-1 keeps all), or age and count.
 
     Text that is not a number is refused (Q-21: in Bull any text removes).
     """
@@ -106,7 +106,7 @@ def retention_of(value: Any, option: str) -> bool | int | Keep:
 
 
 def keep_text(value: bool | int | Keep | None) -> str:
-    """The retention in the form the scripts take: ``""`` keeps all, else ``<count>:<age in ms>``, either side empty.
+    """The retention as the scripts take it: ``""`` keeps all, else ``<count>:<age in ms>``, one may be empty.
 
     >>> keep_text(True), keep_text(5), keep_text(Keep(age=7)), keep_text(False)
     ('0:', '5:', ':7000', '')
@@ -125,7 +125,7 @@ def keep_text(value: bool | int | Keep | None) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeat(OptionMapping):
-    """When a job comes again: by ``cron`` or ``every`` (ms). Dates in ms. ``key`` is filled in by the queue."""
+    """When a job comes again: by ``cron`` or ``every`` (ms). Dates in ms. The queue fills in ``key``."""
 
     cron: str | None = None
     every: int | None = None
@@ -139,8 +139,8 @@ class Repeat(OptionMapping):
 
     @classmethod
     def of(cls, value: Any) -> Self:
-        """Validates all that can be known beforehand (Q-40); anything wrong raises ``InvalidRepeat``, an unknown
-        name ``UnknownOption``. A ``key`` given by the caller is left out."""
+        """Validates all that can be known beforehand (Q-40): anything wrong raises ``InvalidRepeat``, an
+        unknown name ``UnknownOption``. A ``key`` given by the caller is left out."""
         if not isinstance(value, Mapping):
             raise InvalidRepeat(f'repeat must be a mapping such as {{"every": 60000}}, found {value!r:.80}.')
         given = snake_keys(value, _field_names(cls), "repeat option")
@@ -203,7 +203,7 @@ def _parsed(text: str, name: str) -> datetime | date:
         return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
     except ValueError:
         raise InvalidRepeat(
-            f'repeat.{name} must be a date such as "2026-12-31T23:59:59Z" or milliseconds, found {text!r:.80}.'
+            f'repeat.{name} must be a date such as "2026-12-31T23:59:59Z" or in ms, found {text!r:.60}.'
         ) from None
 
 

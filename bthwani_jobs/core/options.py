@@ -49,8 +49,8 @@ class JobOptions:
         """Keywords over ``given`` over ``defaults``, key by key (S-021), in Python's or Bull's spelling.
 
         None means not given. The caller's mappings are left as they are (S-013). ``defaults`` may be the
-        ``JobOptions`` that an earlier call made of them, which saves validating them for every job. ``strategies``
-        are the names of custom backoff strategies. Raises the branches of ``InvalidInput``.
+        ``JobOptions`` that an earlier call made of them, which saves validating them for every job.
+        ``strategies`` are the names of custom backoff strategies. Raises the branches of ``InvalidInput``.
         """
         if not isinstance(defaults, JobOptions):
             defaults = _built(DEFAULT, defaults, strategies) if defaults else DEFAULT
@@ -58,9 +58,7 @@ class JobOptions:
         if keywords:
             options = _built(options, keywords, strategies)
         if options.timestamp is not None and options.timestamp + options.delay > MAX_TIMESTAMP:
-            raise InvalidOption(
-                f"timestamp + delay must not exceed {MAX_TIMESTAMP}, a time in the year 2248."
-            )
+            raise InvalidOption(f"timestamp + delay must not exceed {MAX_TIMESTAMP}, in the year 2248.")
         return options
 
     def replace(self, **changes: Any) -> Self:

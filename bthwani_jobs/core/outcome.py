@@ -40,9 +40,10 @@ def wants_retry(*, attempts_made: int, attempts: int, discarded: bool) -> bool:
 
 
 def after_failure(*, attempts_made: int, attempts: int, discarded: bool, delay_ms: Any) -> Decision:
-    """Bull's rule of section 5: ``attempts_made`` includes the failure at hand, ``delay_ms`` is the strategy's answer.
+    """Bull's rule of section 5. ``attempts_made`` includes the failure at hand; ``delay_ms`` is what the
+    strategy answered.
 
-    -1 fails at once (S-068); 0, None, NaN and other negative numbers retry at once. An answer that is not a number
+    -1 fails at once (S-068); 0, None, NaN and other negative numbers retry at once. What is not a number
     raises ``InvalidOption``, which the caller treats as a strategy that failed (Q-19).
     """
     if not wants_retry(attempts_made=attempts_made, attempts=attempts, discarded=discarded):

@@ -71,7 +71,7 @@ def fault_of(value: Any, path: str = "data") -> str | None:
 
 
 def _check_nested(value: Any, depth: int) -> None:
-    """Raises ``ValueError`` for what the encoder lets through: keys that are not text, and excessive depth."""
+    """Raises ``ValueError`` for what the encoder lets through: keys that are not text, excessive depth."""
     if depth > MAX_DEPTH:
         raise ValueError
     if isinstance(value, dict):

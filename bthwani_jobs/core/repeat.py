@@ -23,7 +23,7 @@ class Occurrence:
 
 
 def repeat_key(name: str, repeat: Repeat) -> str:
-    """Bull's text for what makes two repeatables the same: name, job_id, end, zone and cron, or every (S-112)."""
+    """Bull's text for what makes two repeatables the same: name, id, end, zone and cron or every (S-112)."""
     end = "" if repeat.end_date is None else repeat.end_date
     schedule = f"{repeat.tz or ''}:{repeat.cron}" if repeat.cron is not None else repeat.every
     return f"{name}:{repeat.job_id or ''}:{end}:{schedule}"
@@ -36,7 +36,7 @@ def occurrence_id(name: str, repeat: Repeat, key: str, next_ms: int) -> str:
 
 
 def next_run(repeat: Repeat, prev_ms: int | None, now_ms: int) -> int | None:
-    """The first time after both ``now_ms`` and ``prev_ms``, the slot that just began; None once the end is past.
+    """The first time after both ``now_ms`` and ``prev_ms``, the slot that just began; None past the end.
 
     ``every`` runs on the grid since the epoch and not beyond the end either (Q-39); it ignores ``start_date``
     (S-121), which ``cron`` obeys.
@@ -58,8 +58,8 @@ def next_run(repeat: Repeat, prev_ms: int | None, now_ms: int) -> int | None:
 def next_occurrence(name: str, options: JobOptions, prev_ms: int | None, now_ms: int) -> Occurrence | None:
     """One step of Bull's scheduler: the occurrence after ``prev_ms``, the first one if that is None.
 
-    ``options`` are those of the add, or of the occurrence that just began. None: the chain ends here, by its limit
-    or its end.
+    ``options`` are those of the add, or of the occurrence that just began. None: the chain ends here, by its
+    limit or its end.
     """
     repeat = options.repeat
     if repeat is None:

@@ -10,7 +10,7 @@ from ..errors import InvalidOption, InvalidSetting
 from .numbers import MAX_MS, seconds, whole_number
 from .spelling import snake_keys
 
-#: Called with the number of failed attempts, the error and ``backoff.options``; gives ms, or an awaitable of them.
+#: Called with the number of failed attempts, the error and ``backoff.options``; gives ms, or an awaitable.
 Strategy = Callable[..., Any]
 
 

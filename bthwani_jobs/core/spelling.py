@@ -45,7 +45,7 @@ def camel(name: str) -> str:
 def snake_keys(given: Mapping[str, Any], known: Collection[str], what: str) -> dict[str, Any]:
     """The entries of ``given`` that are not None, under their snake_case names.
 
-    A name that is not in ``known`` raises ``UnknownOption`` with the nearest one that is, and so does an option
+    A name that is not in ``known`` raises ``UnknownOption`` with the nearest one that is; so does an option
     given in both spellings.
     """
     found: dict[str, Any] = {}
@@ -56,9 +56,7 @@ def snake_keys(given: Mapping[str, Any], known: Collection[str], what: str) -> d
         if value is None:
             continue
         if snake in found:
-            raise UnknownOption(
-                f'The {what} "{snake}" is given twice, also as "{camel(snake)}". Give it once.'
-            )
+            raise UnknownOption(f'The {what} "{snake}" is given twice, also as "{camel(snake)}".')
         found[snake] = value
     return found
 

@@ -49,8 +49,8 @@ def parse_types(*types: str | Iterable[str] | None, repeat: bool = False) -> dic
     """Each name as it was asked for, with the state it means, in order and without repetition.
 
     Takes what Bull takes: names, lists of names, names joined by commas, ``wait`` for ``waiting``. Nothing
-    named means all six. With ``repeat`` the name ``repeat`` is allowed. An unknown name raises ``InvalidInput``
-    (Q-33: in Bull it shifts all the counts).
+    named means all six. With ``repeat`` the name ``repeat`` is allowed. An unknown name raises
+    ``InvalidInput`` (Q-33: in Bull it shifts all the counts).
     """
     named = [name for given in types for name in _names(given)]
     if not named:

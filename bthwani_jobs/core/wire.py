@@ -1,7 +1,7 @@
-"""How options are written, in both directions side by side: compactly in Redis, and in Bull's form for people.
+"""How options are written, both ways side by side: compactly in Redis, and in Bull's form for people.
 
-In Redis only what differs from the defaults is kept, under one-letter keys: a value of more than 64 bytes would
-turn the job's whole hash into a table of twice the size. The scripts read ``f`` of it, and nothing else.
+In Redis only what differs from the defaults is kept, under one-letter keys: a value of more than 64 bytes
+would turn the job's whole hash into a table of twice the size. The scripts read ``f`` of it, nothing else.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def options_text(options: JobOptions) -> str:
 
 
 def options_of(text: str, job_id: str | None = None) -> JobOptions:
-    """The options of a compact text; ``job_id`` is the id of the job, set in the options if the caller chose it.
+    """The options of a compact text; ``job_id`` is the job's id, set in them if the caller had chosen it.
 
     Raises ``ValueError`` for a text that ``options_text`` did not write.
     """
@@ -93,7 +93,7 @@ def _read(text: str) -> tuple[JobOptions, bool]:
     try:
         written = decode_json(text)
         chosen = written.pop("j", None) is not None
-        return JobOptions(**{name: value for name, value in map(_read_item, written.items())}), chosen
+        return JobOptions(**dict(map(_read_item, written.items()))), chosen
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"Expected the options of a job, found {text!r:.200}.") from error
 
@@ -119,11 +119,11 @@ def _backoff_parts(backoff: Backoff) -> list[Any]:
 
 
 def bull_options(options: JobOptions) -> dict[str, Any]:
-    """The options as Bull's ``job.opts`` shows them: camelCase, ``attempts`` and ``delay`` always, others if set."""
+    """The options as Bull's ``job.opts`` shows them: ``attempts`` and ``delay`` always, others if set."""
     shown: dict[str, Any] = {"attempts": options.attempts, "delay": options.delay}
     for field in fields(JobOptions):
         name, value = field.name, getattr(options, field.name)
-        if value is None or name in shown or (value is False or name == "priority" and value == 0):
+        if value is None or value is False or name in shown or (name == "priority" and value == 0):
             continue
         shown[camel(name)] = (
             {camel(part): found for part, found in value.items()}

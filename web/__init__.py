@@ -1,0 +1,1 @@
+"""The HTTP side: an app factory, thin routes, services that know no Flask, and the dashboard under /admin."""

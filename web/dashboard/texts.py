@@ -1,0 +1,90 @@
+"""What the admin pages say, in Arabic and English. Job names, ids and payloads are shown as they are."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # frame
+    "title": ("لوحة المهام", "Job queues"),
+    "queues": ("القوائم", "Queues"),
+    "jobs": ("المهام", "Jobs"),
+    "workers": ("العاملون", "Workers"),
+    "refresh": ("تحديث تلقائي", "Auto-refresh"),
+    "log_out": ("تسجيل الخروج", "Log out"),
+    "other_language": ("English", "العربية"),
+    "loading": ("جارٍ التحميل…", "Loading…"),
+    "lost": ("تعذّر الوصول إلى الخادم، تُعاد المحاولة تلقائيًا.", "The server cannot be reached; trying again."),
+    "sure": ("هل أنت متأكد؟", "Are you sure?"),
+    "yes": ("نعم", "Yes"),
+    "no": ("إلغاء", "Cancel"),
+    # login and error page
+    "log_in": ("دخول", "Log in"),
+    "log_in_title": ("دخول المشرفين", "Administrators"),
+    "log_in_intro": ("سجّل الدخول لمتابعة مهام الخلفية.", "Log in to watch the background jobs."),
+    "email": ("البريد الإلكتروني", "E-mail"),
+    "password": ("كلمة المرور", "Password"),
+    "wrong": ("البريد الإلكتروني أو كلمة المرور غير صحيحة.", "The e-mail or the password is wrong."),
+    "back": ("العودة إلى القوائم", "Back to the queues"),
+    # states
+    "waiting": ("في الانتظار", "Waiting"),
+    "active": ("قيد التنفيذ", "Active"),
+    "delayed": ("مؤجلة", "Delayed"),
+    "completed": ("مكتملة", "Completed"),
+    "failed": ("فاشلة", "Failed"),
+    "paused": ("متوقفة مؤقتًا", "Paused"),
+    "stuck": ("عالقة", "Stuck"),
+    "deferred": ("معلّقة", "Deferred"),
+    "canceled": ("ملغاة", "Canceled"),
+    "unreadable": ("تعذّرت قراءتها", "Unreadable"),
+    "idle": ("متفرغ", "Idle"),
+    "busy": ("مشغول", "Busy"),
+    "suspended": ("موقوف", "Suspended"),
+    # lists
+    "queue": ("القائمة", "Queue"),
+    "no_queues": ("لا توجد قوائم بعد.", "There are no queues yet."),
+    "no_jobs": ("لا توجد مهام هنا.", "There are no jobs here."),
+    "no_workers": ("لا يوجد عاملون الآن.", "There are no workers at present."),
+    "name": ("الاسم", "Name"),
+    "state": ("الحالة", "State"),
+    "attempts": ("المحاولات", "Attempts"),
+    "when": ("الوقت", "Time"),
+    "newest": ("الأحدث أولًا", "Newest first"),
+    "oldest": ("الأقدم أولًا", "Oldest first"),
+    "empty": ("تفريغ", "Empty"),
+    "compact": ("إزالة المفقود", "Compact"),
+    "requeue": ("إعادة المحاولة", "Retry"),
+    "requeue_all": ("إعادة محاولة الكل", "Retry all"),
+    "delete": ("حذف", "Delete"),
+    "next": ("التالي", "Next"),
+    "previous": ("السابق", "Previous"),
+    "total": ("المجموع", "Total"),
+    # job page
+    "timeline": ("التسلسل الزمني", "Timeline"),
+    "added": ("أُضيفت", "Added"),
+    "due": ("موعدها", "Due"),
+    "started": ("بدأت", "Started"),
+    "ended": ("انتهت", "Ended"),
+    "took": ("المدة", "Took"),
+    "waited": ("الانتظار", "Waited"),
+    "details": ("التفاصيل", "Details"),
+    "id": ("المعرّف", "Id"),
+    "priority": ("الأولوية", "Priority"),
+    "progress": ("التقدم", "Progress"),
+    "failure": ("سبب الفشل", "Failed reason"),
+    "data": ("البيانات", "Data"),
+    "options": ("الخيارات", "Options"),
+    "result": ("القيمة المعادة", "Return value"),
+    "stacks": ("تتبّع كل محاولة", "Stack trace of each attempt"),
+    "attempt": ("المحاولة", "Attempt"),
+    "logs": ("السجل", "Log"),
+    "record": ("سجل RQ", "RQ record"),
+    # workers
+    "worker": ("العامل", "Worker"),
+    "current_job": ("المهمة الحالية", "Current job"),
+    "heartbeat": ("آخر نبضة", "Last heartbeat"),
+    "done": ("أُنجزت", "Done"),
+}
+
+
+def text(key: str, language: str) -> str:
+    arabic, english = TEXTS[key]
+    return arabic if language == "ar" else english

@@ -1,0 +1,1 @@
+"""What the application does for a request: plain classes that are given their database and queues."""

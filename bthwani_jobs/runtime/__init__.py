@@ -1,0 +1,1 @@
+"""The worker side: handlers are declared, bound, run; leases kept; stalled jobs recovered."""

@@ -1,0 +1,156 @@
+"""``Engine``: a worker without RQ. One runner a queue, the lock renewer, and the periodic duties."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from ..queue import Queue
+from ..store import reading
+from ..core.states import JobState
+from .lock_renewer import LockRenewer
+from .registry import Binding
+from .runner import QueueRunner, RunLimits
+from .stalled_checker import check
+
+log = logging.getLogger("rq.worker")
+
+
+@dataclass(slots=True)
+class Duty:
+    """Something done every ``every_s`` seconds; a fault is logged once and it is tried again."""
+
+    name: str
+    every_s: float
+    action: Callable[[], object]
+    due: float = 0.0
+    fault: str = ""
+
+    def run_if_due(self, now: float) -> None:
+        if now < self.due:
+            return
+        self.due = now + self.every_s
+        try:
+            self.action()
+            self.fault = ""
+        except (RedisError, OSError, ValueError) as error:
+            if str(error) != self.fault:
+                self.fault = str(error)
+                log.warning("%s: %s", self.name, error)
+
+
+class Engine:
+    """Starts and stops everything a worker does. ``queues`` and ``bindings`` belong together by position."""
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        bindings: Sequence[Binding],
+        worker_name: str,
+        limits: RunLimits | None = None,
+    ) -> None:
+        self.queues = queues
+        self.limits = limits or RunLimits()
+        token = secrets.token_hex(4)
+        self.runners = [
+            QueueRunner(queue, binding, worker_name, token, self.limits, self._on_idle)
+            for queue, binding in zip(queues, bindings, strict=True)
+        ]
+        self._renewer = LockRenewer(self.runners, worker_name)
+        self._duties = [duty for queue in queues for duty in _duties_of(queue)]
+        self._ending = threading.Event()
+        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
+        self._stopped = False
+
+    def add_duty(self, name: str, every_s: float, action: Callable[[], object]) -> None:
+        """Have ``action`` called every ``every_s`` seconds; before `start`."""
+        self._duties.append(Duty(name, every_s, action))
+
+    def start(self) -> None:
+        for runner in self.runners:
+            runner.start()
+        self._renewer.start()
+        self._housekeeper.start()
+
+    def stop(self, *, abandon: bool = False) -> None:
+        """Ask every runner to end after its running jobs (``abandon``: now); returns at once."""
+        for runner in self.runners:
+            runner.stop(abandon=abandon)
+
+    def stop_queue(self, queue: Queue, *, abandon: bool = False) -> None:
+        """End the work on one queue and wait for it."""
+        for runner in self.runners:
+            if runner.queue is queue:
+                runner.stop(abandon=abandon)
+                _join(runner)
+
+    def wait(self) -> None:
+        """Until all runners have ended."""
+        for runner in self.runners:
+            _join(runner)
+
+    def close(self) -> None:
+        """End the renewer and the periodic duties, after `wait`. Idempotent."""
+        if not self._stopped:
+            self._stopped = True
+            self._ending.set()
+            self._renewer.close()
+            if self._housekeeper is not threading.current_thread():
+                self._housekeeper.join(5)
+
+    @property
+    def is_busy(self) -> bool:
+        return any(runner.running for runner in self.runners)
+
+    @property
+    def gave_up(self) -> bool:
+        """True if a runner ended because it could not go on; the process should be started anew."""
+        return any(runner.gave_up for runner in self.runners)
+
+    def _on_idle(self) -> None:
+        """A runner has nothing to do and a limit is set: end all of them once that is true of every queue."""
+        if self.gave_up:
+            self.stop()
+            return
+        if any(runner.running or not runner.is_idle for runner in self.runners):
+            return
+        # A job that ended last may have added another to a queue whose runner went idle before.
+        if not self.limits.burst or self.limits.is_used_up or not self._anything_waits():
+            self.stop()
+
+    def _anything_waits(self) -> bool:
+        return any(
+            not runner.is_held and reading.counts(runner.queue.store, [JobState.WAITING])[0]
+            for runner in self.runners
+        )
+
+    def _keep_house(self) -> None:
+        tick_s = min([1.0, *(duty.every_s / 2 for duty in self._duties)])
+        while not self._ending.wait(max(0.02, tick_s)):
+            now = time.monotonic()
+            for duty in self._duties:
+                duty.run_if_due(now)
+
+
+def _duties_of(queue: Queue) -> list[Duty]:
+    settings = queue.settings
+    duties = [Duty(f"Repeatables of {queue.name}", settings.guard_interval / 1000, queue.mend_repeatables)]
+    if settings.stalled_interval:
+        duties.append(
+            Duty(f"Stall check of {queue.name}", settings.stalled_interval / 1000, lambda: check(queue))
+        )
+    return duties
+
+
+def _join(runner: QueueRunner) -> None:
+    """Wait for a runner's end; from one of its own handlers that would be a deadlock, so it returns at once."""
+    current = threading.current_thread()
+    if runner.thread is current or current.name.startswith(f"job:{runner.queue.name}"):
+        return
+    runner.thread.join()

@@ -1,0 +1,191 @@
+"""Run one job: call its handler, then say what follows. Deciding is core.outcome's, writing is step.lua's."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.backoff import delay_for
+from ..core.options import keep_text
+from ..core.outcome import (
+    Decision,
+    Fail,
+    RetryAfter,
+    after_failure,
+    appended_trace,
+    failure_reason,
+    wants_retry,
+)
+from ..core.payload import encode_result
+from ..errors import HandlerTimeout, InvalidData, MissingHandler, UnreadableJob
+from ..job import Job
+from ..store.claiming import FinishedRun
+from .registry import Handler
+
+
+class Run:
+    """One attempt at one job, from claim to outcome."""
+
+    __slots__ = (
+        "job",
+        "token",
+        "handler",
+        "started",
+        "deadline",
+        "result",
+        "error",
+        "fate",
+        "recorded",
+        "task",
+    )
+
+    def __init__(self, job: Job, token: str, handler: Handler | None) -> None:
+        self.job = job
+        self.token = token
+        self.handler = handler
+        #: monotonic seconds
+        self.started = time.monotonic()
+        self.deadline: float | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        #: "ended" or "timed out", whichever came first; a handler that ends after its timeout is ignored
+        self.fate: str | None = None
+        #: RQ's execution records were written for it
+        self.recorded = False
+        #: asyncio task, of a coroutine handler
+        self.task: asyncio.Task[None] | None = None
+
+    def settle(self, fate: str) -> bool:
+        """Whether this fate came first: the handler's thread and the runner's clock race for it."""
+        with _settling:
+            if self.fate is None:
+                self.fate = fate
+            return self.fate == fate
+
+
+_settling = threading.Lock()
+
+
+def prepare(run: Run) -> bool:
+    """Check that the job can be run at all; False leaves the reason in ``run.error``.
+
+    Reads every stored field a run needs, so that a poisoned one fails this job and nothing else.
+    """
+    job = run.job
+    try:
+        job.check_readable()
+    except UnreadableJob as error:
+        run.error = error
+        return False
+    if run.handler is None:
+        run.error = MissingHandler(job.name)
+        return False
+    if job.opts.timeout:
+        run.deadline = run.started + job.opts.timeout / 1000
+    if run.handler.schema is not None:
+        try:
+            job.data = run.handler.schema.load(job.data)
+        except Exception as error:
+            # The same data would be refused every time.
+            job.discard()
+            run.error = InvalidData(f"The data of job {job.id} ({job.name}) does not fit its schema: {error}")
+            return False
+    return True
+
+
+def call(run: Run) -> None:
+    """Call a plain handler in this thread; SystemExit and the like are failures of the attempt, not of the worker."""
+    assert run.handler is not None
+    try:
+        run.result = run.handler.function(run.job)
+    except BaseException as error:
+        run.error = error
+
+
+async def call_async(run: Run) -> None:
+    """Call a coroutine handler on the running loop."""
+    assert run.handler is not None
+    try:
+        run.result = await run.handler.function(run.job)
+    except BaseException as error:
+        run.error = error
+
+
+def time_out(run: Run) -> None:
+    """The attempt has failed; its handler may go on, but can no longer finish the job (Q-61)."""
+    run.error = HandlerTimeout(run.job.opts.timeout or 0)
+
+
+def conclude(run: Run, strategies: Mapping[str, Any]) -> FinishedRun:
+    """What to write of an ended run: completed, to be retried, or failed."""
+    job = run.job
+    if run.error is None:
+        try:
+            text = encode_result(run.result, job.id)
+        except Exception as error:
+            run.error = error
+        else:
+            keep = keep_text(job.opts.remove_on_complete)
+            return FinishedRun(
+                job.rq_id, run.token, "complete", text, keep=keep, flags="x" if run.recorded else ""
+            )
+    return _failed(run, run.error, strategies)
+
+
+def _failed(run: Run, error: BaseException, strategies: Mapping[str, Any]) -> FinishedRun:
+    job = run.job
+    job.attempts_made += 1
+    if isinstance(error, UnreadableJob):
+        return _poisoned(run, error)
+    decision, reason = _decide(job, error, strategies)
+    opts = job.opts
+    traces = appended_trace(job.stacktrace, _trace(error), opts.stack_trace_limit)
+    job.note_failure(reason, traces)
+    kind = "fail" if isinstance(decision, Fail) else "delay" if isinstance(decision, RetryAfter) else "retry"
+    return FinishedRun(
+        job.rq_id,
+        run.token,
+        kind,
+        reason,
+        json.dumps(traces),
+        keep_text(opts.remove_on_fail),
+        decision.delay_ms if isinstance(decision, RetryAfter) else 0,
+        job.attempts_made,
+        job.priority,
+        ("x" if run.recorded else "") + ("l" if opts.lifo else ""),
+    )
+
+
+def _poisoned(run: Run, error: UnreadableJob) -> FinishedRun:
+    # Nothing of what is stored may be relied on: no options, no earlier traces.
+    reason = failure_reason(error)
+    return FinishedRun(run.job.rq_id, run.token, "fail", reason, "[]", attempts_made=run.job.attempts_made)
+
+
+def _decide(job: Job, error: BaseException, strategies: Mapping[str, Any]) -> tuple[Decision, str]:
+    facts = {"attempts_made": job.attempts_made, "attempts": job.opts.attempts, "discarded": job.is_discarded}
+    if not wants_retry(**facts):
+        return after_failure(**facts, delay_ms=None), failure_reason(error)
+    try:
+        delay = delay_for(job.opts.backoff, job.attempts_made, error, strategies)
+        if inspect.isawaitable(delay):
+            delay = asyncio.run(_awaited(delay))
+        return after_failure(**facts, delay_ms=delay), failure_reason(error)
+    except Exception as strategy_error:
+        # A strategy that is unknown or raises fails the job (Q-19).
+        return Fail(), failure_reason(strategy_error)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _trace(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error))
+    return text.encode(errors="backslashreplace").decode()

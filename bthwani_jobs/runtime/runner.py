@@ -1,0 +1,381 @@
+"""``QueueRunner``: one queue's share of a worker. Fetches, hands to executors, writes outcomes, sleeps in between.
+
+One thread owns the loop. Finishing and fetching are one call, and whatever has finished meanwhile is finished in
+the same call; there are never more claims than free slots.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from ..core.timestamps import iso_of
+from ..errors import LockMismatch, LockMissing, MissingKey
+from ..job import Job
+from ..queue import Queue
+from ..store.claiming import ClaimedRow, FinishedRun, StepClient, StepReply, set_marker
+from .executors import LoopExecutor, ThreadExecutor
+from .processing import Run, call, conclude, prepare, time_out
+from .registry import Binding
+from .waiting import Bell, MarkerWait, sleep
+
+log = logging.getLogger("rq.worker")
+
+#: An idle runner looks at the list itself this often: a stock tool may have pushed without waking anybody.
+LOOK_EVERY_S = 1.0
+#: Runs that timed out and whose threads are still busy, per slot: beyond that the worker asks to be restarted.
+ABANDONED_PER_SLOT = 10
+#: A closing runner gives up on a Redis that does not answer.
+CLOSE_WITHIN_S = 5.0
+
+_COMMANDS = {
+    "complete": "finished",
+    "fail": "failed",
+    "retry": "retry",
+    "delay": "delayed",
+    "give_back": "waiting",
+}
+_LOST = {"missing_key": MissingKey, "missing_lock": LockMissing, "mismatch": LockMismatch}
+
+
+class RunLimits:
+    """What ends a worker by itself: burst, a number of jobs, a time without work. Shared by its runners."""
+
+    def __init__(
+        self, burst: bool = False, max_jobs: int | None = None, max_idle_s: float | None = None
+    ) -> None:
+        self.burst = burst
+        self.max_idle_s = max_idle_s
+        self._left = max_jobs
+        self._lock = threading.Lock()
+
+    def take(self, wanted: int) -> int:
+        """How many of ``wanted`` jobs may still be claimed; reserves them."""
+        if self._left is None:
+            return wanted
+        with self._lock:
+            granted = min(wanted, self._left)
+            self._left -= granted
+            return granted
+
+    def give_back(self, unused: int) -> None:
+        if self._left is not None and unused:
+            with self._lock:
+                self._left += unused
+
+    @property
+    def is_used_up(self) -> bool:
+        return self._left == 0
+
+
+class QueueRunner:
+    """Runs the jobs of one queue with ``binding.slots`` slots. ``on_end`` is called when its loop ends."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        binding: Binding,
+        worker_name: str,
+        token: str,
+        limits: RunLimits,
+        on_idle: Callable[[], None],
+    ) -> None:
+        self.queue = queue
+        self.binding = binding
+        self.limits = limits
+        self.running: dict[str, Run] = {}
+        self.completed = 0
+        self.failed = 0
+        self.working_time_s = 0.0
+        self.is_idle = False
+        #: the queue is paused or workers are suspended
+        self.is_held = False
+        self.last_busy = time.monotonic()
+        self.gave_up = False
+        self._on_idle = on_idle
+        self._steps = StepClient(
+            queue.connection, queue.store.keys, worker_name, token, queue.settings.lock_duration
+        )
+        self._marker = MarkerWait(queue.connection, queue.store.keys.marker)
+        self._bell = Bell()
+        self._ended: deque[Run] = deque()
+        self._give_back: list[FinishedRun] = []
+        self._threads = ThreadExecutor(f"job:{queue.name}", self._begins, self._has_ended)
+        self._loop = LoopExecutor(f"loop:{queue.name}", self._begins, self._has_ended)
+        self._must_fetch = True
+        self._had_work = False
+        self._next_due = float("inf")
+        self._stopping = threading.Event()
+        self._abandoning = False
+        self._last_fault = ""
+        self.thread = threading.Thread(target=self._main, name=f"runner:{queue.name}", daemon=True)
+
+    # From other threads
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self, *, abandon: bool = False) -> None:
+        """Take no new job and end when the running ones have ended; ``abandon``: leave those to stall recovery."""
+        self._abandoning = self._abandoning or abandon
+        self._stopping.set()
+        self._bell.ring()
+
+    def leases(self) -> list[Run]:
+        """The runs that hold a lease now."""
+        return list(self.running.values())
+
+    def _has_ended(self, run: Run) -> None:
+        self._ended.append(run)
+        self._bell.ring()
+
+    def _begins(self, run: Run) -> None:
+        if self.queue.hears("active"):
+            self.queue.emit("active", run.job, None, "waiting")
+
+    # The loop
+
+    def _main(self) -> None:
+        try:
+            while not self._is_over():
+                try:
+                    self._turn()
+                except Exception as error:
+                    # A fault of ours must not end the worker: what was under way is recovered as stalled.
+                    log.exception("Queue %s: internal error; going on in a moment.", self.queue.name)
+                    self.queue.emit("error", error)
+                    self._stopping.wait(self.queue.settings.retry_process_delay / 1000)
+        finally:
+            self._close()
+
+    def _turn(self) -> None:
+        ended = self._take_ended()
+        want = self._wanted(ended)
+        if ended or self._give_back or (want and self._must_fetch):
+            self._step(ended, want)
+        else:
+            self.limits.give_back(want)
+            self._sleep(want)
+
+    def _is_over(self) -> bool:
+        if not self._stopping.is_set():
+            return False
+        return self._abandoning or not (self.running or self._ended or self._give_back)
+
+    def _take_ended(self) -> list[Run]:
+        ended = []
+        while self._ended:
+            run = self._ended.popleft()
+            # A run that timed out was concluded then; what its handler came to is ignored.
+            if self.running.pop(run.token, None) is not None:
+                ended.append(run)
+        now = time.monotonic()
+        for run in self.leases():
+            if run.deadline is not None and now >= run.deadline and run.settle("timed out"):
+                self._time_out(run)
+                del self.running[run.token]
+                ended.append(run)
+        return ended
+
+    def _time_out(self, run: Run) -> None:
+        assert run.handler is not None
+        time_out(run)
+        (self._loop if run.handler.is_async else self._threads).abandon(run)
+        if self._threads.abandoned > ABANDONED_PER_SLOT * self.binding.slots:
+            self.gave_up = True
+            log.error(
+                "Queue %s: %d timed-out handlers are still running in threads that cannot be stopped; this worker "
+                "ends so that its supervisor starts a new one.",
+                self.queue.name,
+                self._threads.abandoned,
+            )
+            self._stopping.set()
+            self._on_idle()
+
+    def _wanted(self, ended: list[Run]) -> int:
+        if self._stopping.is_set():
+            return 0
+        # After a failure the slot fetches separately, as Bull's does.
+        failures = sum(1 for run in ended if run.error is not None)
+        self._must_fetch = self._must_fetch or failures > 0
+        return self.limits.take(max(0, self.binding.slots - len(self.running) - failures))
+
+    def _step(self, ended: list[Run], want: int) -> None:
+        finished = [conclude(run, self.queue.settings.backoff_strategies) for run in ended]
+        given_back, self._give_back = self._give_back, []
+        reply = self._answered(finished + given_back, want)
+        if reply is None:
+            return
+        self.limits.give_back(want - len(reply.jobs))
+        self._next_due = time.monotonic() + _seconds_until(reply)
+        if want:
+            self._must_fetch = len(reply.jobs) == want
+            self.is_held = reply.held
+        date = iso_of(reply.now_ms)
+        for run, outcome in zip(ended, finished, strict=True):
+            self._announce(run, outcome, reply.lost.get(run.job.rq_id), date)
+        self._announce_fetch(reply, want)
+        for row in reply.jobs:
+            self._begin(row, date)
+
+    def _answered(self, finished: list[FinishedRun], want: int) -> StepReply | None:
+        """Send until there is an answer, under one call number: nothing is done twice. None: closed meanwhile."""
+        pause_s, started = 0.1, time.monotonic()
+        reply = self._try(lambda: self._steps.step(finished, want, self._had_work))
+        while reply is None:
+            if self._stopping.is_set() and time.monotonic() - started > CLOSE_WITHIN_S:
+                self._abandoning = True
+                return None
+            self._stopping.wait(pause_s) if not self._stopping.is_set() else time.sleep(pause_s)
+            pause_s = min(pause_s * 2, max(0.1, self.queue.settings.retry_process_delay / 1000))
+            reply = self._try(self._steps.resend)
+        if self._last_fault:
+            log.info("Queue %s: Redis answers again.", self.queue.name)
+            self._last_fault = ""
+        return reply
+
+    def _try(self, send: Callable[[], StepReply]) -> StepReply | None:
+        try:
+            return send()
+        except (RedisError, OSError) as error:
+            self._marker.drop()
+            if str(error) != self._last_fault:
+                self._last_fault = str(error) or type(error).__name__
+                log.error("Queue %s: %s; trying again until it answers.", self.queue.name, self._last_fault)
+                self.queue.emit("error", error)
+            return None
+
+    # Around a run
+
+    def _begin(self, row: ClaimedRow, date: str) -> None:
+        row.raw["started_at"] = date.encode()
+        job = Job(self.queue, row.rq_id, row.raw)
+        job.token = row.token
+        if self._stopping.is_set():
+            # Claimed in the call that was under way when the stop came (Q-26).
+            self._give_back.append(FinishedRun(row.rq_id, row.token, "give_back"))
+            return
+        self._had_work = True
+        self.is_idle = False
+        run = Run(job, row.token, self.binding.handler_of(job.name))
+        self.running[row.token] = run
+        if "rk" in row.raw:
+            self._schedule_next(job, row)
+        if not prepare(run):
+            self._ended.append(run)
+            return
+        assert run.handler is not None
+        if run.handler.is_async:
+            self._loop.submit(run)
+        elif self.binding.slots == 1 and run.deadline is None:
+            # The only slot: nobody waits for this thread, and a hand-over would cost more than many handlers.
+            self._begins(run)
+            call(run)
+            self._ended.append(run)
+        else:
+            self._threads.submit(run)
+
+    def _schedule_next(self, job: Job, row: ClaimedRow) -> None:
+        if job.attempts_made:
+            return
+        try:
+            debt = row.raw["rk"].decode()
+            self.queue.schedule_after(job.name, row.raw["d"].decode(), job.opts, debt)
+        except Exception as error:
+            # Noted in Redis: whoever is alive pays it a second later. This job runs on (Q-65).
+            log.warning(
+                "Queue %s: the occurrence after job %s is not scheduled yet: %s",
+                self.queue.name,
+                job.id,
+                error,
+            )
+            self.queue.emit("error", error)
+
+    def _announce(self, run: Run, outcome: FinishedRun, lost: str | None, date: str) -> None:
+        self.working_time_s += time.monotonic() - run.started
+        job = run.job
+        if lost is not None:
+            error = _LOST[lost](job.id, _COMMANDS[outcome.kind])
+            log.warning("Queue %s: %s; its outcome is dropped.", self.queue.name, error)
+            self.queue.emit("error", error)
+            return
+        if run.error is None:
+            self.completed += 1
+            if self.queue.hears("completed"):
+                job.note_finish(date, run.result)
+                self.queue.emit("completed", job, run.result, "active")
+            return
+        self.failed += 1
+        if outcome.kind == "fail":
+            job.note_finish(date)
+            log.warning("Job %s (%s) of queue %s failed: %s", job.id, job.name, self.queue.name, outcome.text)
+        self.queue.emit("failed", job, run.error, "active")
+
+    def _announce_fetch(self, reply: StepReply, want: int) -> None:
+        for rq_job_id, why in reply.aside:
+            log.warning("Queue %s: entry %r set aside: %s.", self.queue.name, rq_job_id, why)
+        if reply.moved and self.queue.hears("waiting"):
+            for rq_job_id in reply.moved:
+                self.queue.emit("waiting", Job(self.queue, rq_job_id, {}).id, None)
+        if want and not reply.jobs and not reply.held and self._had_work:
+            self._had_work = False
+            self.queue.emit("drained")
+
+    # Sleeping
+
+    def _sleep(self, want: int) -> None:
+        if not self.running and self._idle_ends():
+            return
+        now = time.monotonic()
+        until = min(
+            [now + LOOK_EVERY_S, self._next_due, *(run.deadline for run in self.leases() if run.deadline)]
+        )
+        try:
+            if want and not self._marker.is_pending:
+                self._marker.begin(self.queue.settings.drain_delay)
+            rung, answered = sleep(self._bell, self._marker, until - now)
+            if rung:
+                self._bell.silence()
+            if answered and self._marker.take():
+                self._must_fetch = True
+                if not want:
+                    set_marker(self.queue.store)  # all slots are busy: this job is somebody else's
+            elif not rung and not answered:
+                self._must_fetch = True
+                self._next_due = float("inf")
+        except (RedisError, OSError):
+            # The next step meets the same fault and says so.
+            self._marker.drop()
+            self._must_fetch = True
+
+    def _idle_ends(self) -> bool:
+        """Note that there is nothing to do; True if that ends this worker."""
+        now = time.monotonic()
+        if not self.is_idle:
+            self.is_idle = True
+            self.last_busy = now
+        limits = self.limits
+        if (
+            limits.burst
+            or limits.is_used_up
+            or (limits.max_idle_s is not None and now - self.last_busy >= limits.max_idle_s)
+        ):
+            self._on_idle()
+        return self._stopping.is_set()
+
+    def _close(self) -> None:
+        self._threads.close()
+        self._loop.close()
+        self._marker.drop()
+        self._steps.connection.drop()
+
+
+def _seconds_until(reply: StepReply) -> float:
+    if reply.next_due_ms is None:
+        return float("inf")
+    return max(0.0, (reply.next_due_ms - reply.now_ms) / 1000)

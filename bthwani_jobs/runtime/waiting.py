@@ -1,0 +1,74 @@
+"""What an idle runner sleeps on: its own finished runs, and the queue's marker in Redis, both at once."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from redis import Redis
+
+from ..store.connection import HeldConnection
+
+
+class Bell:
+    """Wakes a thread that sleeps in `select`. Ringing twice wakes once."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._rung = False
+
+    def ring(self) -> None:
+        if not self._rung:
+            self._rung = True
+            os.write(self._writer, b"!")
+
+    def silence(self) -> None:
+        """Only the sleeping thread calls this; work handed over after it rings again."""
+        self._rung = False
+        try:
+            os.read(self._reader, 16)
+        except BlockingIOError:
+            pass
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+class MarkerWait:
+    """A BZPOPMIN on the queue's marker, sent without waiting for the reply, on a connection of its own."""
+
+    def __init__(self, client: Redis, marker: str) -> None:
+        self._connection = HeldConnection(client, socket_timeout_s=10)
+        self._marker = marker
+        self.is_pending = False
+
+    def begin(self, timeout_s: float) -> None:
+        self._connection.send("BZPOPMIN", self._marker, timeout_s)
+        self.is_pending = True
+
+    def take(self) -> bool:
+        """The reply, once the socket is readable: whether the marker was there."""
+        self.is_pending = False
+        return self._connection.read() is not None
+
+    def fileno(self) -> int:
+        return int(self._connection.socket().fileno())
+
+    def drop(self) -> None:
+        self.is_pending = False
+        self._connection.drop()
+
+
+def sleep(bell: Bell, wait: MarkerWait, timeout_s: float) -> tuple[bool, bool]:
+    """Sleep until the bell rings, the marker wait is answered, or the time is over: (rung, answered)."""
+    poll = select.poll()
+    poll.register(bell.fileno(), select.POLLIN)
+    if wait.is_pending:
+        poll.register(wait.fileno(), select.POLLIN)
+    ready = {fd for fd, _ in poll.poll(max(0, timeout_s * 1000))}
+    return bell.fileno() in ready, wait.is_pending and wait.fileno() in ready

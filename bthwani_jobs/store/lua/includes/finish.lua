@@ -1,0 +1,33 @@
+-- Into the completed or failed set, under the finishing job's own retention, applied to the whole set:
+-- keep = '' everything, else '<count>:<age ms>' with either side empty.
+local function trim(set, status, keep)
+  local count, age = keep:match('^(%d*):(%d*)$')
+  if call('ZCOUNT', set, '-inf', '(' .. FIRST) > 0 or call('ZCOUNT', set, '(' .. LAST, '+inf') > 0 then
+    adopt(set, status)
+  end
+  local doomed = {}
+  if age and age ~= '' then
+    doomed = call('ZRANGEBYSCORE', set, FIRST, format('%.0f', (now - tonumber(age)) * K + K - 1), 'LIMIT', 0, 1000)
+  end
+  if count and count ~= '' then
+    local over = call('ZCARD', set) - tonumber(count) - #doomed
+    if over > 0 then
+      for _, id in ipairs(call('ZRANGE', set, #doomed, #doomed + math.min(over, 1000) - 1)) do
+        doomed[#doomed + 1] = id
+      end
+    end
+  end
+  for _, id in ipairs(doomed) do
+    call('ZREM', set, id)
+    delete_job(id)
+  end
+end
+
+local function enter_finished(set, status, id, keep)
+  if keep:sub(1, 2) == '0:' then
+    delete_job(id)
+    return
+  end
+  call('ZADD', set, finish_score(set), id)
+  if keep ~= '' then trim(set, status, keep) end
+end

@@ -1,0 +1,171 @@
+-- The worker's one call: write what has finished, move due jobs, take the next ones under a lease.
+--
+-- KEYS[1]  call key of this worker and queue
+-- ARGV[5]  worker name
+-- ARGV[6]  what lease tokens begin with: unique to this worker process
+-- ARGV[7]  lease in ms
+-- ARGV[8]  how many jobs are wanted
+-- ARGV[9]  '1' if this worker had work since it last announced drained
+-- ARGV[10] number of finished runs, then ten values for each:
+--          rq id, token, kind, text, stack traces (JSON list or ''), keep, delay ms, attempts made, priority, flags
+--          kind: complete | fail | retry | delay | give_back; text: result (JSON) or failure reason
+--          flags: l = lifo, x = RQ execution records were written
+-- Returns  {now ms, next due ms or '', held, lost, moved, aside, jobs}
+--          held: 1 if the queue is paused or workers are suspended
+--          lost: {id, code, …}: runs whose lease was gone: missing_key, missing_lock or mismatch; nothing was written
+--          moved: ids of delayed jobs that became waiting
+--          aside: {id, why, …}: entries that could not be run and were set aside
+--          jobs: rows of token and the fields of FIELDS, id first
+-- Events   completed, failed, waiting, active, drained
+--- @include prelude
+--- @include events
+--- @include place
+--- @include score
+--- @include delete
+--- @include adopt
+--- @include finish
+--- @include due
+local WORKER, TOKEN, LEASE, WANT, RUNS = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[10])
+local FIELDS = { 'd', 'description', 'o', 'am', 'created_at', 'ts', 'st', 'pg', 'pm', 'rk', 'priority', 'fr' }
+local date = iso(now)
+local lost, aside, rows, leases = {}, {}, {}, {}
+
+local function lease_fault(id, token)
+  local current = redis.pcall('HMGET', JOB .. id, 'tk', 'status')
+  if current.err or not current[2] then return 'missing_key' end
+  local score = call('ZSCORE', ACTIVE, id .. ':' .. token)
+  if score and tonumber(score) >= now * K and current[1] == token then return nil end
+  if current[1] and current[1] ~= token and call('ZSCORE', ACTIVE, id .. ':' .. current[1]) then return 'mismatch' end
+  return 'missing_lock'
+end
+
+local function forget_execution(id, token)
+  call('DEL', PREFIX .. ':execution:' .. id .. ':' .. token)
+  call('ZREM', PREFIX .. ':executions:' .. id, token)
+  call('SREM', PREFIX .. ':worker:' .. WORKER .. ':executions', id .. ':' .. token)
+end
+
+local function write_failure(id, status, text, traces, attempts, ended_at)
+  call('HSET', JOB .. id, 'status', status, 'fr', text, 'st', traces, 'am', attempts, 'ended_at', ended_at)
+end
+
+local function finish(at)
+  local id, token, kind, text = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local fault = lease_fault(id, token)
+  if ARGV[at + 9]:find('x', 1, true) then forget_execution(id, token) end
+  if fault then
+    if fault == 'missing_key' then call('ZREM', ACTIVE, id .. ':' .. token) end
+    lost[#lost + 1] = id
+    lost[#lost + 1] = fault
+    return
+  end
+  call('ZREM', ACTIVE, id .. ':' .. token)
+  call('HDEL', JOB .. id, 'worker_name', 'tk')
+  if kind == 'complete' then
+    call('HSET', JOB .. id, 'status', 'finished', 'ended_at', date, 'rv', text)
+    enter_finished(COMPLETED, 'finished', id, ARGV[at + 5])
+    emit('completed', id, text)
+  elseif kind == 'fail' then
+    write_failure(id, 'failed', text, ARGV[at + 4], ARGV[at + 7], date)
+    enter_finished(FAILED, 'failed', id, ARGV[at + 5])
+    emit_text('failed', id, text)
+  elseif kind == 'retry' then
+    write_failure(id, 'queued', text, ARGV[at + 4], ARGV[at + 7], '')
+    local list = target_list()
+    place(list, id, tonumber(ARGV[at + 8]), ARGV[at + 9]:find('l', 1, true))
+    if list == WAIT then wake() end
+  elseif kind == 'delay' then
+    write_failure(id, 'scheduled', text, ARGV[at + 4], ARGV[at + 7], '')
+    delay_job(id, now + tonumber(ARGV[at + 6]))
+  elseif kind == 'give_back' then
+    call('HSET', JOB .. id, 'status', 'queued')
+    call('HDEL', JOB .. id, 'started_at')
+    local list = target_list()
+    call('LPUSH', list, id)
+    if list == WAIT then wake() end
+  end
+end
+
+local function set_aside(id, why)
+  call('LPUSH', BULL .. 'aside', id)
+  call('LTRIM', BULL .. 'aside', 0, 999)
+  aside[#aside + 1] = id
+  aside[#aside + 1] = why
+end
+
+-- A hash without our payload: another tool's RQ job. Never skipped silently: it ends failed, with a reason.
+local function refuse_foreign(id)
+  local text = 'This job was not added by bthwani_jobs and its function is not allowed on this worker.'
+  if id:find('[^%w_-]') then return set_aside(id, 'foreign id') end
+  call('HSET', JOB .. id, 'status', 'failed', 'ended_at', date, 'fr', text)
+  call('ZADD', FAILED, finish_score(FAILED), id)
+  aside[#aside + 1] = id
+  aside[#aside + 1] = 'foreign job, moved to failed'
+  emit_text('failed', id, text)
+end
+
+local function activate(id, token)
+  local key = JOB .. id
+  local row = redis.pcall('HMGET', key, unpack(FIELDS))
+  if row.err then return set_aside(id, 'its hash has the wrong type') end
+  if not row[1] then
+    if call('EXISTS', key) == 1 then return refuse_foreign(id) end
+    aside[#aside + 1] = id
+    aside[#aside + 1] = 'its hash is gone, dropped'
+    return
+  end
+  call('HSET', key, 'status', 'started', 'started_at', date, 'worker_name', WORKER, 'tk', token)
+  if row[9] then call('ZREM', PRIO, row[9]) end
+  -- The next occurrence is owed from here on: whoever is alive pays it (repeats are scheduled by Python).
+  if row[10] and (row[4] or '0') == '0' then call('ZADD', BULL .. 'repeat:owed', now, row[10]) end
+  leases[#leases + 1] = format('%.0f', (now + LEASE) * K)
+  leases[#leases + 1] = id .. ':' .. token
+  rows[#rows + 1] = { id, token, unpack(row, 1, #FIELDS) }
+  emit('active', id)
+end
+
+local function claim(held)
+  local list = held and target_list() or WAIT
+  local due = next_due()
+  local moved = {}
+  if due ~= '' and due <= now then
+    moved = move_due(list, 1000)
+    if list == WAIT and #moved > 0 then wake() end
+    due = next_due()
+  end
+  if held or WANT == 0 then return due, moved end
+  local ids = call('LPOP', WAIT, WANT) or {}
+  for index, id in ipairs(ids) do activate(id, TOKEN .. '-' .. CALL .. '-' .. index) end
+  if #leases > 0 then call('ZADD', ACTIVE, unpack(leases)) end
+  if #ids == WANT then
+    if call('EXISTS', WAIT) == 1 then wake() end
+  elseif ARGV[9] == '1' and #ids == 0 then
+    emit('drained', '')
+  end
+  return due, moved
+end
+
+-- Same call number as last time: the reply was lost. Nothing is done again; what was leased is answered again.
+local function replayed(last)
+  local said = cjson.decode(last:sub(#CALL + 2))
+  for _, member in ipairs(said[2]) do
+    local id, token = member:match('^(.*):(.*)$')
+    if call('ZSCORE', ACTIVE, member) then
+      rows[#rows + 1] = { id, token, unpack(call('HMGET', JOB .. id, unpack(FIELDS)), 1, #FIELDS) }
+    end
+  end
+  return { now, next_due(), call('EXISTS', PAUSE, PREFIX .. ':suspended'), said[1], {}, {}, rows }
+end
+
+local last = call('GET', KEYS[1])
+if last and last:sub(1, #CALL + 1) == CALL .. ' ' then return replayed(last) end
+
+for index = 0, RUNS - 1 do finish(11 + index * 10) end
+local held = call('EXISTS', PAUSE, PREFIX .. ':suspended') > 0
+local due, moved = claim(held)
+publish_events()
+
+local members = {}
+for index = 2, #leases, 2 do members[#members + 1] = leases[index] end
+call('SET', KEYS[1], CALL .. ' ' .. cjson.encode({ lost, members }), 'EX', 3600)
+return { now, due, held and 1 or 0, lost, moved, aside, rows }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -22,13 +23,16 @@ from .cron_dialect import EVERY_HOUR, Rule, rules_of
 
 _EPOCH = datetime(1970, 1, 1)
 _SECOND = timedelta(seconds=1)
+#: No clock is put forward by more than this at once, in seconds.
+_LONGEST_CHANGE = 3 * 3600
 #: Where validation begins to look for a first match: the start of a 400-year cycle.
 _REFERENCE = datetime(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Schedule:
-    rules: tuple[Rule, ...]
+    #: one for each rule; copied for every use, because they move
+    iterators: tuple[croniter, ...]
     every_hour: bool
 
 
@@ -53,8 +57,7 @@ def next_match(expression: str, tz: str | None, after_ms: int) -> int | None:
 
     A time that a change of the clocks skips moves forward by the gap; one that it repeats counts once, at its
     first pass. An expression for every hour follows real time through both (S-134). None: no match within 50
-    years.
-    Raises ``InvalidRepeat`` as the validations do.
+    years. Raises ``InvalidRepeat`` as the validations do.
     """
     schedule = _schedule(expression)
     zone = None if tz is None else _zone(tz)
@@ -66,7 +69,8 @@ def next_match(expression: str, tz: str | None, after_ms: int) -> int | None:
 @lru_cache(maxsize=1024)
 def _schedule(expression: str) -> _Schedule:
     rules = rules_of(expression)
-    schedule = _Schedule(rules, all(rule.hour == EVERY_HOUR for rule in rules))
+    iterators = tuple(iterator for rule in rules if (iterator := _iterator(rule)) is not None)
+    schedule = _Schedule(iterators, all(rule.hour == EVERY_HOUR for rule in rules))
     if _next(schedule, _REFERENCE) is None:
         raise InvalidRepeat(f'The cron expression "{expression}" names no date that ever comes.')
     return schedule
@@ -88,19 +92,35 @@ def _next(schedule: _Schedule, wall: datetime) -> datetime | None:
 
 
 def _candidates(schedule: _Schedule, wall: datetime) -> Iterator[datetime]:
-    for rule in schedule.rules:
+    for iterator in schedule.iterators:
         try:
-            yield croniter(
-                rule.expression, wall, ret_type=datetime, day_or=False, second_at_beginning=True
-            ).get_next(datetime)
+            yield copy(iterator).get_next(datetime, wall)
         except CroniterError:
-            # This rule names no date, such as a 31st of June beside other days: it adds nothing.
+            # This rule has no date, such as a 31st of June beside other days: it adds nothing.
             continue
+
+
+def _iterator(rule: Rule) -> croniter | None:
+    try:
+        return croniter(rule.expression, _REFERENCE, day_or=False, second_at_beginning=True)
+    except CroniterError:
+        return None
 
 
 def _next_wall(schedule: _Schedule, zone: ZoneInfo | None, after: int) -> int | None:
     """Matches of the wall clock, made real times."""
     offset = _offset(zone, after)
+    found = _unskipped(schedule, zone, after, offset)
+    gap = offset - _offset(zone, after - _LONGEST_CHANGE)
+    if gap <= 0 or found is None:
+        return found
+    # The clocks went forward a short while ago, so times they skipped may still be to come, moved by the gap.
+    skipped = _next(schedule, _EPOCH + timedelta(seconds=after + offset - gap))
+    moved = found if skipped is None else _real(skipped, zone, 0)
+    return min(found, moved) if moved > after else found
+
+
+def _unskipped(schedule: _Schedule, zone: ZoneInfo | None, after: int, offset: int) -> int | None:
     wall = _next(schedule, _EPOCH + timedelta(seconds=after + offset))
     while wall is not None:
         found = _real(wall, zone, 0)
@@ -109,7 +129,7 @@ def _next_wall(schedule: _Schedule, zone: ZoneInfo | None, after: int) -> int | 
         # Only within an hour that is being repeated: the first pass of the match is over, but for who begins
         # in the second pass, that one still counts, as in cron-parser.
         second = _real(wall, zone, 1)
-        if second > after and _offset(zone, after) == _offset(zone, second):
+        if second > after and _offset(zone, second) == offset:
             return second
         wall = _next(schedule, wall)
     return None

@@ -38,7 +38,7 @@ class QueueSettings:
     max_data_bytes: int = 1_048_576
 
     @classmethod
-    def of(cls, given: Mapping[str, Any] | None = None) -> QueueSettings:
+    def of(cls, given: QueueSettings | Mapping[str, Any] | None = None) -> QueueSettings:
         """Reads settings in Python's or Bull's spelling; None means not given.
 
         Raises ``InvalidSetting``, or ``UnknownOption`` for an unknown name.

@@ -40,19 +40,19 @@ class Bell:
 
 
 class MarkerWait:
-    """A BZPOPMIN on the queue's marker, sent without waiting for the reply, on a connection of its own."""
+    """A BZPOPMIN on markers, sent without waiting for the reply, on a connection of its own."""
 
-    def __init__(self, client: Redis, marker: str) -> None:
+    def __init__(self, client: Redis, *markers: str) -> None:
         self._connection = HeldConnection(client, socket_timeout_s=10)
-        self._marker = marker
+        self._markers = markers
         self.is_pending = False
 
     def begin(self, timeout_s: float) -> None:
-        self._connection.send("BZPOPMIN", self._marker, timeout_s)
+        self._connection.send("BZPOPMIN", *self._markers, timeout_s)
         self.is_pending = True
 
     def take(self) -> bool:
-        """The reply, once the socket is readable: whether the marker was there."""
+        """The reply, once the socket is readable: whether a marker was there."""
         self.is_pending = False
         return self._connection.read() is not None
 

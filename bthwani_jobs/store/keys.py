@@ -74,6 +74,11 @@ class QueueKeys:
         return self._bull + "marker"
 
     @property
+    def due_marker(self) -> str:
+        """zset of at most one member: wakes one scheduler when a sooner delayed job is added"""
+        return self._bull + "marker:due"
+
+    @property
     def events(self) -> str:
         """pub/sub channel"""
         return self._bull + "events"

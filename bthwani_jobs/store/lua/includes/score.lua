@@ -23,5 +23,7 @@ end
 local function delay_job(id, due_ms)
   call('ZADD', DELAYED, due_score(DELAYED, due_ms), id)
   local first = call('ZRANGEBYSCORE', DELAYED, FIRST, LAST, 'LIMIT', 0, 1)[1]
-  if first == id and call('EXISTS', PAUSE) == 0 then wake() end
+  if first ~= id then return end
+  call('ZADD', BULL .. 'marker:due', 0, '0') -- the scheduler process sleeps on this one
+  if call('EXISTS', PAUSE) == 0 then wake() end
 end

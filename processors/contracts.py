@@ -64,7 +64,7 @@ class JobData(Schema):
 
 
 def _amount(**options: Any) -> fields.Integer:
-    return fields.Integer(validate=validate.Range(min=0), **options)
+    return fields.Integer(strict=True, validate=validate.Range(min=0), **options)
 
 
 def _text(longest: int, **options: Any) -> fields.String:
@@ -112,7 +112,7 @@ class SendWelcomeEmail(JobData):
 
 class OrderedItem(JobData):
     product_id = fields.Integer(required=True)
-    quantity = fields.Integer(required=True, validate=validate.Range(min=1))
+    quantity = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
 
 
 class ProcessOrder(JobData):

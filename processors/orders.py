@@ -95,8 +95,8 @@ def calculate_commission(job: Job) -> dict[str, Any]:
         order = paid_order(session, job.data["order_id"])
         if (job.data["amount"], job.data["marketer_id"]) != (order.total_minor, order.marketer_id):
             raise ValueError(
-                f"Expected amount {order.total_minor} and marketer {order.marketer_id} as order {order.id} has "
-                f"them, found {job.data['amount']} and {job.data['marketer_id']} in the job."
+                f"Expected amount {order.total_minor} and marketer {order.marketer_id} as order {order.id} "
+                f"has them, found {job.data['amount']} and {job.data['marketer_id']} in the job."
             )
         commission = share(order.total_minor, COMMISSION_BASIS_POINTS)
         values = {

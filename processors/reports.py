@@ -86,7 +86,7 @@ def _count(session: Session, day: date) -> list[_Line]:
         .where(Order.created_at >= begin, Order.created_at < begin + timedelta(days=1))
         .group_by(Order.status)
     )
-    found = {status: _Line(status, count, total) for status, count, total in session.execute(query).tuples()}
+    found = {status: _Line(status, count, total) for status, count, total in session.execute(query)}
     return [found.get(status, _Line(status, 0, 0)) for status in OrderStatus]
 
 

@@ -64,7 +64,7 @@ MESSAGES = {
         "confirmation.subject": "Your order {number} is confirmed",
         "confirmation.body": "Your order {number} is confirmed. We will tell you when it leaves.",
         "update.processed.title": "Your order awaits your confirmation",
-        "update.processed.body": "The items of {number} are reserved and paid from your wallet. Please confirm.",
+        "update.processed.body": "The items of {number} are reserved and paid. Please confirm the order.",
         "update.confirmed.title": "Your order is confirmed",
         "update.confirmed.body": "Order {number} is being prepared.",
         "update.refused.title": "Your order could not be fulfilled",

@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from bthwani_jobs.errors import OutcomeUnknown
+from bthwani_jobs.errors import InvalidInput, OutcomeUnknown
 from web.messages import LANGUAGES, MESSAGES, sentence, translated_details
 from web.problems import Problem
 
@@ -29,6 +29,7 @@ def register_errors(app: Flask) -> None:
     """Answer every exception that leaves a route in the one shape."""
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(ValidationError, _validation_response)
+    app.register_error_handler(InvalidInput, _invalid_response)
     app.register_error_handler(HTTPException, _http_response)
     app.register_error_handler(Exception, _unexpected_response)
     for kind in (RedisConnectionError, RedisTimeoutError, OutcomeUnknown, OperationalError):
@@ -70,6 +71,11 @@ def problem_response(problem: Problem) -> tuple[Response, int, dict[str, str]]:
 
 def _validation_response(error: ValidationError) -> tuple[Response, int, dict[str, str]]:
     return problem_response(Problem("invalid_request", error.messages))
+
+
+def _invalid_response(error: InvalidInput) -> tuple[Response, int, dict[str, str]]:
+    """What the library refuses, before anything is written."""
+    return problem_response(Problem("invalid_request", {"job": [str(error)]}))
 
 
 def _http_response(error: HTTPException) -> Any:

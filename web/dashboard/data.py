@@ -26,6 +26,7 @@ from rq.registry import (
 
 from bthwani_jobs import Job, Queue
 from bthwani_jobs.core import ids
+from bthwani_jobs.errors import InvalidInput
 from web.problems import Problem
 
 QUEUED = "queued"
@@ -38,6 +39,10 @@ REGISTRIES: Mapping[str, type[BaseRegistry]] = {
     "canceled": CanceledJobRegistry,
 }
 LONGEST_LOG = 500
+#: The score of a job of ours is its instant in ms, times this, plus its place within the millisecond.
+SCORES_PER_MS = 1024
+#: RQ's own entries are scored in seconds, far below any of ours.
+LOWEST_SCORE = 10**12 * SCORES_PER_MS
 
 
 class Jobs:
@@ -56,8 +61,12 @@ class Jobs:
         return self.queue(queue_name).get_job(job_id)
 
     def queue(self, name: str) -> Queue:
+        """Raises ``queue_not_found`` for a name that no queue can have."""
         if name not in self._queues:
-            self._queues[name] = Queue(name, self.redis)
+            try:
+                self._queues[name] = Queue(name, self.redis)
+            except InvalidInput:
+                raise Problem("queue_not_found", queue=name) from None
         return self._queues[name]
 
     def rq(self, rq_id: str) -> RqJob:
@@ -112,10 +121,12 @@ class Jobs:
     def row(self, rq_id: str) -> dict[str, Any]:
         """A job as the lists show it; what cannot be read is shown as such."""
         try:
-            record = self.record(self.rq(rq_id))
+            bull = self.bull(rq_id)
+            return self.record(self.rq(rq_id)) | {"bull": self._bull_row(bull) if bull else None}
         except Problem as problem:
-            record = {"id": rq_id, "unreadable": (problem.details or {}).get("error", problem.code)}
-        return record | {"bull": self._bull_row(rq_id)}
+            return {"id": rq_id, "unreadable": (problem.details or {}).get("error", problem.code)}
+        except Exception as error:  # a stored field that is not what it should be
+            return {"id": rq_id, "unreadable": _brief(error)}
 
     def details(self, rq_id: str) -> dict[str, Any]:
         """Everything the library knows about a job of ours. Raises ``job_not_found``."""
@@ -123,14 +134,11 @@ class Jobs:
         if job is None:
             raise Problem("job_not_found")
         logs = self.queue(job.queue.name).get_job_logs(job.id, 0, LONGEST_LOG - 1)
-        return {
-            **job.to_json(),
-            "queue": job.queue.name,
-            "state": job.get_state(),
-            "attempts": job.opts.attempts,
-            "priority": job.opts.priority,
-            "logs": logs,
-        }
+        try:
+            fields = job.to_json() | self._bull_row(job)
+        except Exception as error:  # a stored field that is not what it should be
+            raise Problem("job_unreadable", {"error": _brief(error)}) from None
+        return fields | {"state": job.get_state(), "logs": logs}
 
     def record(self, job: RqJob) -> dict[str, Any]:
         """RQ's fields, under rq-dashboard's names."""
@@ -147,10 +155,7 @@ class Jobs:
             "exc_info": latest.exc_string if latest else None,
         }
 
-    def _bull_row(self, rq_id: str) -> dict[str, Any] | None:
-        job = self.bull(rq_id)
-        if job is None:
-            return None
+    def _bull_row(self, job: Job) -> dict[str, Any]:
         return {
             "id": job.id,
             "queue": job.queue.name,
@@ -164,7 +169,13 @@ class Jobs:
             "processedOn": job.processed_on,
             "finishedOn": job.finished_on,
             "failedReason": job.failed_reason,
+            "dueOn": self._due_ms(job),
         }
+
+    def _due_ms(self, job: Job) -> int | None:
+        """When a job that is delayed, or waits for its next attempt, will run."""
+        score = self.redis.zscore(self.queue(job.queue.name).store.keys.delayed, job.rq_id)
+        return int(score) // SCORES_PER_MS if score is not None and score >= LOWEST_SCORE else None
 
     def _source(self, queue_name: str, registry: str) -> str | BaseRegistry:
         """The registry, or the key of the list: while paused the paused one, which stock tools do not see."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -50,14 +49,12 @@ class Accounts:
         secret_key: str,
         *,
         first_admin: FirstAdmin | None = None,
-        hash_password: Callable[[str], str] = passwords.hashed,
     ) -> None:
         self._database = database
         self._emails = emails
         self._secret = secret_key
         self._tokens = URLSafeTimedSerializer(secret_key, salt=_TOKEN_SALT)
         self._first_admin = first_admin
-        self._hash_password = hash_password
 
     def register(self, registration: Registration) -> User:
         """Create the account, then add ``send-welcome-email``. Raises ``email_taken``."""
@@ -66,7 +63,7 @@ class Accounts:
             raise Problem("email_taken")
         user = User(
             email=email,
-            password_hash=self._hash_password(registration.password),
+            password_hash=passwords.hashed(registration.password),
             full_name=registration.full_name,
             phone=registration.phone,
             language=registration.language,

@@ -6,16 +6,18 @@ const root = document.getElementById("job-data");
 let queue = null;
 let drawn = "";
 
-/** Rewrite a list only when it has changed, so that an opened stack trace stays open. */
 function timeline(job) {
   const list = document.getElementById("timeline");
   const words = list.dataset;
-  const due = job.delay ? job.timestamp + job.delay : null;
-  const began = job.processedOn;
+  const { processedOn: began, finishedOn: ended, dueOn: next } = job;
+  const due = job.opts.delay ? job.timestamp + job.opts.delay : null;
+  const firstRun = job.attemptsMade === 0 || (job.state === "failed" && job.attemptsMade === 1);
+  const waited = began && firstRun ? [words.waited, began - (due ?? job.timestamp)] : null;
   const steps = [[words.added, job.timestamp]];
   if (due) steps.push([words.due, due]);
-  if (began) steps.push([words.started, began, [words.waited, began - Math.max(job.timestamp, due ?? 0)]]);
-  if (job.finishedOn) steps.push([words.ended, job.finishedOn, began ? [words.took, job.finishedOn - began] : null]);
+  if (began) steps.push([words.started, began, waited]);
+  if (began && next) steps.push([words.due, next]);
+  if (ended) steps.push([words.ended, ended, began ? [words.took, ended - began] : null]);
   const items = steps.map(([word, at, extra]) => {
     const item = document.createElement("li");
     item.append(element("b", word), " ", element("bdi", moment(at)));
@@ -78,7 +80,7 @@ const reload = poll(async () => {
     getJson(address(page.instance, "data", "job", `${page.job}.json`)),
   ]);
   const now = JSON.stringify([bull, record]);
-  if (now === drawn) return;
+  if (now === drawn) return; // so that an opened stack trace stays open
   drawn = now;
   queue = bull?.queue ?? record?.origin ?? queue;
   document.getElementById("bull").hidden = bull === null;

@@ -7,7 +7,7 @@ const failed = page.registry === "failed";
 function moment(job) {
   const bull = job.bull;
   if (!bull) return job.ended_at ?? job.started_at ?? job.created_at;
-  if (page.registry === "scheduled") return bull.timestamp + bull.delay;
+  if (page.registry === "scheduled") return bull.dueOn;
   if (page.registry === "started") return bull.processedOn;
   return bull.finishedOn ?? bull.timestamp;
 }
@@ -16,7 +16,7 @@ function row(job) {
   const bull = job.bull;
   const made = copy("job-row", {
     name: bull?.name || job.description || job.id,
-    id: job.id,
+    id: bull?.id ?? job.id,
     unreadable: job.unreadable,
     attempts: bull ? `${bull.attemptsMade} / ${bull.attempts}` : "",
     priority: bull?.priority,

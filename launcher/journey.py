@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from processors import contracts
 
 REMINDER_DELAY_MS = 3000
 PROCESSED_WITHIN_S = 30.0
+REGISTERED_WITHIN_S = 15.0
 QUANTITY = 2
 
 
@@ -146,17 +148,23 @@ class Journey:
 
     def _repeatables(self, seen: Seen) -> None:
         self._tell.chapter("What repeats by itself", "أعمال دورية")
-        queue = Queue(contracts.REPORTS, self._redis_url)
-        try:
-            seen.repeatables = queue.get_repeatable_jobs(asc=True)
-        finally:
-            queue.close()
+        seen.repeatables = self._registered()
         for entry in seen.repeatables:
             rhythm = entry["cron"] or f"every {int(entry['every']) // 1000} s"
             zone = f" ({entry['tz']})" if entry["tz"] else ""
             self._tell.detail(
                 f"{entry['name']:<14} {rhythm}{zone}: next run {_moment(entry['next'], entry['tz'])}"
             )
+
+    def _registered(self) -> list[dict[str, Any]]:
+        """The repeatables of the queue `reports`; a scheduler just started may need a moment."""
+        deadline = time.monotonic() + REGISTERED_WITHIN_S
+        with closing(Queue(contracts.REPORTS, self._redis_url)) as queue:
+            while not (entries := queue.get_repeatable_jobs(asc=True)):
+                if time.monotonic() > deadline:
+                    raise TooLate(f"No repeatable is registered after {REGISTERED_WITHIN_S:.0f} s.")
+                time.sleep(0.1)
+        return entries
 
     def _follow(self, watch: Watch, answer: Answer, seen: Seen) -> list[JobSeen]:
         ended = []

@@ -162,9 +162,9 @@ class Stack(Manager):
     def _tell_death(self, message: Message) -> None:
         how, pause = manner_of_death(message.data["returncode"]), message.data["pause_s"]
         self._system_print(f"{message.name} {how}; it is started again in {pause:.1f} s\n")
-        if not self.output.shown:
-            for line in self.output.recent(message.name)[-3:]:
-                self._system_print(f"  {message.name} said: {line}\n")
+        last = self.output.recent(message.name)[-1:]
+        if last and not self.output.shown:
+            self._system_print(f"its last line: {last[0]}\n")
 
 
 def manner_of_death(code: int) -> str:

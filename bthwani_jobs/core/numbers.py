@@ -22,7 +22,12 @@ def whole_number(value: Any, name: str, minimum: int, maximum: int = MAX_SAFE) -
     if type(value) is not int:
         value = _converted(value, name)
     if not minimum <= value <= maximum:
-        raise InvalidOption(f"{name} must be a whole number from {minimum} to {maximum}, found {value}.")
+        bounds = (
+            f"of {minimum} or more"
+            if maximum == MAX_SAFE and value < minimum
+            else f"from {minimum} to {maximum}"
+        )
+        raise InvalidOption(f"{name} must be a whole number {bounds}, found {value}.")
     return int(value)
 
 

@@ -102,7 +102,13 @@ def retention_of(value: Any, option: str) -> bool | int | Keep:
         return bool(value)
     if isinstance(value, Mapping):
         return Keep.of(value, option)
-    return whole_number(value, option, -1)
+    try:
+        return whole_number(value, option, -1)
+    except InvalidOptionType:
+        raise InvalidOptionType(
+            f'{option} must be True, False, a number of jobs to keep, or {{"age": seconds, "count": jobs}}, '
+            f"found {value!r:.80}."
+        ) from None
 
 
 def keep_text(value: bool | int | Keep | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Self
 
 from ..errors import InvalidOption, InvalidOptionType
@@ -62,17 +63,19 @@ class JobOptions:
         return options
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, which are taken as they are."""
-        # dataclasses.replace() takes three times as long, and this runs for every job with an id of its own.
+        """A copy with some fields changed, which are taken as they are; ``KeyError`` for an unknown one."""
+        # dataclasses.replace() takes four times as long, and this runs for every job with an id of its own.
         copy = object.__new__(type(self))
-        for name in _FIELDS:
-            object.__setattr__(copy, name, changes.pop(name) if name in changes else getattr(self, name))
-        if changes:
-            raise TypeError(f"JobOptions has no field {', '.join(changes)}.")
+        for set_field, value in zip(_SETTERS.values(), _values_of(self), strict=True):
+            set_field(copy, value)
+        for name, value in changes.items():
+            _SETTERS[name](copy, value)
         return copy
 
 
 _FIELDS = tuple(field.name for field in fields(JobOptions))
+_SETTERS = {name: getattr(JobOptions, name).__set__ for name in _FIELDS}
+_values_of = attrgetter(*_FIELDS)
 
 #: What a job without options has.
 DEFAULT = JobOptions()

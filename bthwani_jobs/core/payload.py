@@ -16,6 +16,9 @@ from ..errors import DataTooLarge, InvalidData, UnserialisableResult
 #: Nested deeper than this, data could be written but not be read back on a deeper call stack.
 MAX_DEPTH = 200
 
+#: Said when the encoder refuses and no single value can be blamed, as for a number of thousands of digits.
+_UNKNOWN = "it holds something that cannot be written"
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 _CONTAINERS = (dict, list, tuple)
@@ -34,7 +37,9 @@ def encode_data(data: Any, max_bytes: int, job_name: str) -> str:
             _check_nested(data, 1)
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError):
-        raise InvalidData(f'The data of job "{job_name}" is not JSON: {fault_of(data)}.') from None
+        raise InvalidData(
+            f'The data of job "{job_name}" is not JSON: {fault_of(data) or _UNKNOWN}.'
+        ) from None
     if size > max_bytes:
         raise DataTooLarge(job_name, size, max_bytes)
     return text
@@ -52,7 +57,7 @@ def encode_result(value: Any, job_id: str) -> str:
             text.encode()
     except (TypeError, ValueError, RecursionError):
         raise UnserialisableResult(
-            f"The result of job {job_id} is not JSON: {fault_of(value, 'result')}."
+            f"The result of job {job_id} is not JSON: {fault_of(value, 'result') or _UNKNOWN}."
         ) from None
     return text
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from .option_types import Backoff, Keep, Repeat
@@ -33,6 +34,8 @@ _PLAIN = {
     "prev_millis": "v",
 }
 _PLAIN_BACK = {letter: name for name, letter in _PLAIN.items()}
+_plain_values = attrgetter(*_PLAIN)
+_PLAIN_DEFAULTS = _plain_values(DEFAULT)
 _RETENTION = {"remove_on_complete": "c", "remove_on_fail": "f"}
 _RETENTION_BACK = {letter: name for name, letter in _RETENTION.items()}
 
@@ -59,9 +62,8 @@ def options_text(options: JobOptions) -> str:
     if options is DEFAULT:
         return ""
     written: dict[str, Any] = {}
-    for name, letter in _PLAIN.items():
-        value = getattr(options, name)
-        if value != getattr(DEFAULT, name):
+    for letter, value, default in zip(_PLAIN_BACK, _plain_values(options), _PLAIN_DEFAULTS, strict=True):
+        if value != default:
             written[letter] = value
     if options.backoff is not None:
         written["b"] = _backoff_parts(options.backoff)

@@ -14,6 +14,8 @@ from tests.support.processes import Processes
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
+pytest_plugins = ["tests.support.contract_report"]
+
 _THREADS_END_WITHIN_MS = 10_000
 
 MakeQueue = Callable[..., "bthwani_jobs.Queue"]

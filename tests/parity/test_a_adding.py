@@ -322,7 +322,9 @@ def test_an_unknown_option_is_refused_with_the_near_miss(queue: Queue) -> None:
     assert queue.count() == 0
 
 
-@pytest.mark.parametrize("data", [{"x": object()}, {1, 2}, {"x": float("nan")}, b"bytes"], ids=repr)
+@pytest.mark.parametrize(
+    "data", [{"x": object()}, {1, 2}, {"x": float("nan")}, b"bytes"], ids=["object", "set", "nan", "bytes"]
+)
 def test_data_that_are_not_json_are_refused(queue: Queue, data: object) -> None:
     with pytest.raises(BthwaniJobsError):
         queue.add("n", data)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 
 from bthwani_jobs import Job, Queue
 from bthwani_jobs.errors import ClosingQueue, FinishedUnknown, JobFailed
@@ -101,7 +102,7 @@ def test_finished_answers_before_and_after_the_end(
 
 @contract("S-094")
 def test_finished_answers_for_a_job_that_is_removed_on_completion(
-    queue: Queue, run_worker: RunWorker, gate: Gate, elsewhere: ThreadPoolExecutor
+    queue: Queue, run_worker: RunWorker, gate: Gate, elsewhere: ThreadPoolExecutor, connection: redis.Redis
 ) -> None:
     def handle(job: Job) -> int:
         gate.pass_through()
@@ -111,7 +112,7 @@ def test_finished_answers_for_a_job_that_is_removed_on_completion(
     job = queue.add("n", {}, remove_on_complete=True)
     waiting = elsewhere.submit(job.finished)
     wait_until(lambda: job.get_state() == "active")
-    wait_until(lambda: is_subscribed(queue))
+    wait_until(lambda: is_subscribed(connection, queue))
     gate.open()
     assert waiting.result(WITHIN_S) == 9
     with pytest.raises(FinishedUnknown):
@@ -129,18 +130,20 @@ def test_finished_raises_only_at_the_final_failure(
     job = queue.add("n", {}, attempts=3, backoff=100)
     waiting = elsewhere.submit(job.finished)
     run_worker(processor(queue, handle))
-    with pytest.raises(JobFailed, match="^m3$"):
+    with pytest.raises(JobFailed, match=r"^m3$"):
         waiting.result(WITHIN_S)
     assert len(runs) == 3
-    with pytest.raises(JobFailed, match="^m3$"):
+    with pytest.raises(JobFailed, match=r"^m3$"):
         job.finished()
 
 
 @contract("S-096")
-def test_finished_ends_with_the_queue(queue: Queue, elsewhere: ThreadPoolExecutor) -> None:
+def test_finished_ends_with_the_queue(
+    queue: Queue, elsewhere: ThreadPoolExecutor, connection: redis.Redis
+) -> None:
     job = queue.add("n", {})
     waiting = elsewhere.submit(job.finished)
-    wait_until(lambda: is_subscribed(queue))
+    wait_until(lambda: is_subscribed(connection, queue))
     queue.close()
     with pytest.raises(ClosingQueue, match=r"cannot check if job is finished in a closing queue\."):
         waiting.result(WITHIN_S)
@@ -163,7 +166,6 @@ def test_finished_can_stop_waiting(queue: Queue) -> None:
     assert job.get_state() == "waiting"
 
 
-def is_subscribed(queue: Queue) -> bool:
-    """Whether somebody listens to the queue's events of all processes."""
-    client = queue.connection
-    return any(queue.name.encode() in channel for channel in client.pubsub_channels())
+def is_subscribed(connection: redis.Redis, queue: Queue) -> bool:
+    """Whether somebody listens to the events that the queue publishes."""
+    return any(queue.name.encode() in channel for channel in connection.pubsub_channels())

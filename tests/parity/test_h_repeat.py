@@ -255,7 +255,7 @@ def test_seconds_and_aliases(queue: Queue) -> None:
 
 @contract("S-136", "Q-40")
 @pytest.mark.parametrize(
-    "cron", ["@midnight", "@annually", "61 * * * *", "* * * * * * *", "soon", "15 W * *", ""]
+    "cron", ["@midnight", "@annually", "61 * * * *", "* * * * * * *", "soon", "0 0 15W * *", ""]
 )
 def test_impossible_crons_are_refused(queue: Queue, cron: str) -> None:
     with pytest.raises(BthwaniJobsError):

@@ -33,7 +33,8 @@ def send_order_confirmation(job: Job) -> dict[str, Any]:
     """In the customer's language, with the items and the total as the database has them."""
     with resources().database.reading() as session:
         order = paid_order(session, job.data["order_id"])
-    language, number = order.user.language, isolated(order.number)
+    language = order.user.language
+    number = isolated(language, order.number)
     letter = Letter(
         to=job.data["email"],
         language=language,

@@ -22,7 +22,7 @@ from processors.money import formatted
 from processors.records import Order, SentEmail
 from processors.resources import resources
 from processors.settings import BUSINESS_TIMEZONE
-from processors.texts import DIRECTIONS, isolated, text
+from processors.texts import DIRECTIONS, isolated, text, with_numbers_isolated
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -75,11 +75,11 @@ def compose(letter: Letter, *, sender: str, message_id: str, sent_at: datetime) 
     message["Date"] = sent_at
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     view = _view(letter)
     message.set_content(_templates().get_template("mail.txt.j2").render(view), cte="base64")
     html = _templates().get_template("mail.html.j2").render(view)
     message.add_alternative(html, subtype="html", cte="base64")
+    message["Content-Language"] = letter.language
     message.set_boundary(f"=_{digest(message_id)}")
     return message
 
@@ -93,7 +93,8 @@ def _view(letter: Letter) -> dict[str, Any]:
         "text": lambda key: text(language, key),
         "amount": formatted,
         "aden_time": lambda instant: f"{instant.astimezone(ZoneInfo(BUSINESS_TIMEZONE)):%Y-%m-%d %H:%M}",
-        "isolated": isolated if DIRECTIONS[language] == "rtl" else str,
+        "isolated": lambda value: isolated(language, value),
+        "as_written": with_numbers_isolated,
     }
 
 

@@ -189,7 +189,7 @@ def _tell_merchants(session: Session, order: Order) -> None:
             {
                 "userId": merchant.id,
                 "title": text(language, "merchant.title"),
-                "body": text(language, "merchant.body", number=isolated(order.number)),
+                "body": text(language, "merchant.body", number=isolated(language, order.number)),
                 "type": "merchant-order",
                 "data": {"orderId": order.id},
             },

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from processors.records import OrderStatus, RefusalReason
 
 DIRECTIONS = {"ar": "rtl", "en": "ltr"}
 
 LEFT_TO_RIGHT_ISOLATE = "\u2066"
 END_OF_ISOLATE = "\u2069"
+NO_BREAK_SPACE = "\u00a0"
+LONG_NUMBER = re.compile(r"\+?\d[\d -]{4,}\d")
 
 MESSAGES = {
     "ar": {
@@ -87,9 +91,16 @@ def text(language: str, key: str, **values: str) -> str:
     return MESSAGES[language][key].format(**values)
 
 
-def isolated(value: str) -> str:
-    """An id, a date, a phone number or an amount that must keep its own direction inside Arabic."""
+def isolated(language: str, value: str) -> str:
+    """An id, a date, a phone number or an amount: inside Arabic it must keep its own direction."""
+    if DIRECTIONS[language] == "ltr":
+        return value
     return f"{LEFT_TO_RIGHT_ISOLATE}{value}{END_OF_ISOLATE}"
+
+
+def with_numbers_isolated(written: str) -> str:
+    """What a customer wrote, with its phone numbers kept in one piece and from being turned around."""
+    return LONG_NUMBER.sub(lambda number: isolated("ar", number[0].replace(" ", NO_BREAK_SPACE)), written)
 
 
 def refusal(language: str, reason: RefusalReason) -> str:
@@ -101,5 +112,5 @@ def order_update(
 ) -> tuple[str, str]:
     """Title and body for a change that a customer is told of: processed, refused or confirmed."""
     why = "" if reason is None else refusal(language, reason)
-    body = text(language, f"update.{status}.body", number=isolated(number), reason=why)
+    body = text(language, f"update.{status}.body", number=isolated(language, number), reason=why)
     return text(language, f"update.{status}.title"), body

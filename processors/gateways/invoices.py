@@ -16,6 +16,7 @@ from processors.files import write_whole
 from processors.money import formatted
 from processors.records import Order
 from processors.settings import BUSINESS_TIMEZONE
+from processors.texts import with_numbers_isolated
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "invoice.typ"
 FONTS = fontpkg_ibm_plex_sans_arabic.ROOT / "files"
@@ -97,7 +98,7 @@ def document_for(order: Order) -> InvoiceDocument:
         customer_name=order.user.full_name,
         customer_email=order.user.email,
         customer_phone=order.user.phone or "",
-        delivery_address=order.delivery_address,
+        delivery_address=with_numbers_isolated(order.delivery_address),
         lines=lines,
         total=formatted(order.total_minor),
         issued_at=issued_at,

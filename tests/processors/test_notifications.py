@@ -92,7 +92,7 @@ def test_one_notice_for_each_status_of_an_order(have: Resources, paid: Order) ->
     at_once(3, lambda: send_order_update(_update(paid, "confirmed", id="2")))
     send_order_update(_update(paid, "processed", id="3"))
     assert [notice.data["status"] for notice in _inbox(have)] == ["confirmed", "processed"]
-    assert isolated(paid.number) in _inbox(have)[0].body
+    assert isolated("ar", paid.number) in _inbox(have)[0].body
 
 
 def test_a_refused_customer_reads_why_in_their_language(have: Resources, make_order: Any) -> None:

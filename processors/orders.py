@@ -61,6 +61,7 @@ def process_order(job: Job) -> dict[str, Any]:
         order = order_in_full(session, order_id)
         _tell_customer(order)
         _tell_merchants(session, order)
+    job.progress(100)
     reason = None if order.refusal_reason is None else str(order.refusal_reason)
     job.log(f"{order.number}: {order.status}" + (f" ({reason})" if reason else ""))
     return {"orderId": order_id, "status": str(order.status), "refusalReason": reason}
@@ -74,7 +75,7 @@ def generate_invoice(job: Job) -> dict[str, Any]:
         order = paid_order(session, job.data["order_id"])
     document = document_for(order)
     file = have.invoices.write(document)
-    job.progress(80)
+    job.progress(50)
     values = {
         "order_id": order.id,
         "number": document.number,
@@ -84,6 +85,7 @@ def generate_invoice(job: Job) -> dict[str, Any]:
     }
     with have.database.transaction() as session:
         insert_once(session, Invoice, **values)
+    job.progress(100)
     job.log(f"{document.number} → {file.name}")
     return {"orderId": order.id, "number": document.number, "file": str(file)}
 

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from processors.contracts import CalculateCommission, GenerateInvoice, ProcessOrder, UpdateAnalytics
+from processors.gateways.payments import WalletPayments
 from processors.lookups import NotFound, NotPaid
 from processors.money import share
 from processors.orders import (
@@ -27,7 +33,8 @@ from processors.records import (
     User,
     WalletEntry,
 )
-from processors.resources import Resources
+from processors.resources import Resources, build, use
+from processors.settings import Settings
 from tests.processors.conftest import FakeJob, add_user, at_once, job_of, place_order
 
 MakeOrder = Callable[..., Order]
@@ -133,6 +140,31 @@ def test_a_run_killed_after_reserving_has_reserved_nothing(
     assert _stock(have) == before
     assert _order(have, order.id).status is OrderStatus.PROCESSING
     assert process_order(_processing(order))["status"] == "processed"
+
+
+class _KilledAfterPaying(WalletPayments):
+    def take(self, session: Session, order: Order) -> bool:
+        super().take(session, order)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+
+def _process_and_be_killed(data_dir: str, order_id: int, user_id: int) -> None:
+    have = build(Settings.from_env({"DATA_DIR": data_dir}))
+    use(replace(have, payments=_KilledAfterPaying()))
+    process_order(job_of("process-order", ProcessOrder, {"orderId": order_id, "userId": user_id}))
+
+
+def test_a_process_killed_after_paying_has_paid_nothing(have: Resources, make_order: MakeOrder) -> None:
+    before, order = _stock(have), make_order()
+    arguments = (str(have.settings.data_dir), order.id, order.user_id)
+    process = get_context("spawn").Process(target=_process_and_be_killed, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert (_stock(have), _balance(have, order.user_id)) == (before, 10_000_000)
+    assert process_order(_processing(order))["status"] == "processed"
+    assert _balance(have, order.user_id) == 10_000_000 - order.total_minor
 
 
 def test_a_run_killed_before_telling_tells_when_it_runs_again(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +13,12 @@ from bthwani_jobs import Job, Queue
 from bthwani_jobs.errors import ClosingQueue, FinishedUnknown, JobFailed
 from tests.conftest import MakeQueue, RunWorker
 from tests.parity.handlers import Flavour, Gate, Heard, Runs, noted, processor
+from tests.support.timing import EARLY_MS, now_ms
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
+
+AtMost = Callable[[float], float]
 
 WITHIN_S = 10
 
@@ -159,10 +162,12 @@ def test_finished_of_an_unknown_outcome_raises(queue: Queue, run_worker: RunWork
 
 
 @contract("Q-27")
-def test_finished_can_stop_waiting(queue: Queue) -> None:
+def test_finished_can_stop_waiting(queue: Queue, at_most: AtMost) -> None:
     job = queue.add("n", {})
+    before = now_ms()
     with pytest.raises(TimeoutError):
         job.finished(timeout=50)
+    assert 50 - EARLY_MS <= now_ms() - before <= 50 + at_most(150)
     assert job.get_state() == "waiting"
 
 

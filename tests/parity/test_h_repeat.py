@@ -41,7 +41,7 @@ def next_of(queue: Queue, **repeat: Any) -> datetime:
 
 
 def due(job: Job) -> int:
-    return int(job.timestamp + job.opts.delay)
+    return job.timestamp + job.delay
 
 
 @pytest.fixture

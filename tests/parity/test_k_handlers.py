@@ -118,7 +118,7 @@ def test_a_name_without_a_handler_fails(
     run_worker(processor(queue, during(runs, flavour, 0), name="a"))
     job = queue.add("b", {}, attempts=2)
     wait_until(lambda: job.get_state() == "failed")
-    wait_until(lambda: heard.count("global:failed") == 1)
+    wait_until(lambda: heard.count("global:failed") == 1 and heard.count("failed") == 2)
     assert [str(arguments[1]) for arguments in heard.of("failed")] == [
         "Missing process handler for job type b",
         "Missing process handler for job type b",

@@ -240,3 +240,16 @@ def test_listeners_of_a_processor_hear_its_jobs(queue: Queue, run_worker: RunWor
     queue.add("b", {})
     wait_until(lambda: len(heard) == 3)
     assert heard == [("all", "a", "A"), ("a", "a", "A"), ("all", "b", "B")]
+
+
+@contract("S-189")
+def test_a_processors_listeners_end_with_its_worker(queue: Queue, run_worker: RunWorker) -> None:
+    heard: list[str] = []
+    made = processor(queue, lambda job: None)
+    made.on("completed")(lambda job: heard.append(job.id))
+    after = Heard(queue, "completed")
+    run_worker(made).close()
+    run_worker(made)
+    queue.add("n", {})
+    wait_until(lambda: after.count("completed") == 1)
+    assert heard == ["1"]

@@ -188,3 +188,25 @@ def test_a_job_claimed_while_closing_goes_back(
         assert other.get_active_count() == 0
         assert len(runs) == len(runs.ended) == other.get_completed_count()
     assert other.get_completed_count() + other.get_waiting_count() == 90
+
+
+@contract("S-160", "S-238")
+def test_closing_one_queue_leaves_the_workers_other_queue_alone(
+    make_queue: MakeQueue, queue_name: str, run_worker: RunWorker, runs: Runs, gate: Gate
+) -> None:
+    closed, kept = (make_queue(f"{queue_name}-{kind}", settings=QUICK_STALLS) for kind in ("closed", "kept"))
+    heard = Heard(kept, "stalled", "error")
+
+    def handle(job: Job) -> None:
+        with runs.during(job):
+            gate.pass_through()
+
+    run_worker(processor(closed, noted(Runs())), processor(kept, handle, concurrency=2))
+    job = kept.add("n", {})
+    wait_until(lambda: len(runs) == 1)
+    closed.close()
+    wait_until(lambda: now_ms() > runs.starts[0] + 1000)
+    gate.open()
+    wait_until(lambda: job.get_state() == "completed")
+    assert len(runs) == 1
+    assert heard.calls == []

@@ -76,7 +76,7 @@ class Jobs:
         except NoSuchJobError:
             raise Problem("job_not_found") from None
         except Exception as error:  # RQ parses whatever it finds there, with any exception
-            raise Problem("job_unreadable", {"error": _brief(error)}) from None
+            raise Problem("job_unreadable", {"error": brief(error)}) from None
 
     def ids(
         self, queue_name: str, registry: str, start: int = 0, end: int = -1, *, newest_first: bool = False
@@ -126,7 +126,7 @@ class Jobs:
         except Problem as problem:
             return {"id": rq_id, "unreadable": (problem.details or {}).get("error", problem.code)}
         except Exception as error:  # a stored field that is not what it should be
-            return {"id": rq_id, "unreadable": _brief(error)}
+            return {"id": rq_id, "unreadable": brief(error)}
 
     def details(self, rq_id: str) -> dict[str, Any]:
         """Everything the library knows about a job of ours. Raises ``job_not_found``."""
@@ -137,7 +137,7 @@ class Jobs:
         try:
             fields = job.to_json() | self._bull_row(job)
         except Exception as error:  # a stored field that is not what it should be
-            raise Problem("job_unreadable", {"error": _brief(error)}) from None
+            raise Problem("job_unreadable", {"error": brief(error)}) from None
         return fields | {"state": job.get_state(), "logs": logs}
 
     def record(self, job: RqJob) -> dict[str, Any]:
@@ -200,5 +200,5 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:300]

@@ -14,7 +14,7 @@ from rq import Queue as RqQueue
 from rq.job import Job as RqJob
 
 from web.dashboard import actions
-from web.dashboard.data import QUEUED, REGISTRIES, as_text, shown
+from web.dashboard.data import QUEUED, REGISTRIES, as_text, brief, shown
 from web.dashboard.workers import worker_rows
 from web.problems import Problem
 
@@ -148,8 +148,8 @@ def job_info(instance_number: int, job_id: str) -> dict[str, Any]:
     dependencies = [as_text(raw).split(":")[-1] for raw in job.dependency_ids]
     found = shown().redis.exists
     return shown().record(job) | {
-        "result": _plain(job.return_value()),
-        "metadata": json.dumps(job.get_meta(), default=repr, ensure_ascii=False),
+        "result": _plain(job.return_value),
+        "metadata": json.dumps(_plain(job.get_meta), ensure_ascii=False),
         "depends_on": dependencies,
         "depends_on_status": ["active" if found(RqJob.key_for(each)) else "expired" for each in dependencies],
     }
@@ -189,6 +189,9 @@ def _paging(registry_name: str, per_page: str, order: str, page: str) -> tuple[i
     return number, size, order == "dsc"
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can show it: plain RQ jobs may return anything."""
-    return json.loads(json.dumps(value, default=repr, ensure_ascii=False))
+def _plain(read: Callable[[], Any]) -> Any:
+    """A value as JSON can show it. Plain RQ jobs may hold anything; what is not plain data is never unpickled."""
+    try:
+        return json.loads(json.dumps(read(), default=repr, ensure_ascii=False))
+    except Exception as error:  # RQ lets every exception of its serializer through
+        return {"unreadable": brief(error)}

@@ -3,7 +3,10 @@
 
 export const page = document.body.dataset;
 const language = document.documentElement.lang === "ar" ? "ar-u-nu-latn" : "en";
-const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const moments = new Intl.DateTimeFormat(language, {
+  year: "numeric", month: "short", day: "numeric",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
+});
 const zone = new Intl.DateTimeFormat(language, { timeZoneName: "short" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -72,6 +75,17 @@ export function element(name, text, attributes = {}) {
 }
 
 export const pretty = (value) => JSON.stringify(value, null, 2);
+
+/** Indented JSON whose texts keep their own direction: otherwise the marks of an Arabic text move outside it. */
+export function showJson(place, value) {
+  const parts = (pretty(value) ?? "").split(/("[^"\\]*(?:\\.[^"\\]*)*")/);
+  place.replaceChildren(...parts.flatMap((part) =>
+    part.startsWith('"') ? ['"', element("bdi", part.slice(1, -1)), '"'] : [part]));
+}
+
+/** Runs so far: Bull counts the failed ones only. */
+export const runs = (job, ofState) =>
+  `${job.attemptsMade + (["completed", "finished", "active", "started"].includes(ofState) ? 1 : 0)} / ${job.attempts}`;
 
 /** How long ago, or how soon; the instant itself in the tool tip. */
 export function showMoment(place, when) {

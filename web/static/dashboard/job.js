@@ -1,5 +1,5 @@
 "use strict";
-import { act, address, duration, element, fill, getJson, listAddress, moment, page, poll, pretty } from "./common.js";
+import { act, address, duration, element, fill, getJson, listAddress, moment, page, poll, pretty, runs, showJson } from "./common.js";
 
 const RQ_STATES = { queued: "waiting", started: "active", scheduled: "delayed", finished: "completed" };
 const root = document.getElementById("job-data");
@@ -42,28 +42,32 @@ function stacks(traces) {
   }));
 }
 
+function logRow(text) {
+  const item = document.createElement("li");
+  item.append(element("bdi", text));
+  return item;
+}
+
 function showBull(job) {
   const failed = ["failed", "delayed", "waiting", "active"].includes(job.state) ? job.failedReason : null;
   const progress = typeof job.progress === "number" ? job.progress : null;
   fill(root, {
     ...job,
     failedReason: failed,
-    attemptsShown: `${job.attemptsMade} / ${job.attempts}`,
+    attemptsShown: runs(job, job.state),
     priorityShown: job.priority || "–",
     progressShown: progress === null ? pretty(job.progress) : `${progress}%`,
     progressNumber: progress !== null,
     progress: progress ?? 0,
-    dataShown: pretty(job.data),
-    optsShown: pretty(job.opts),
     returned: job.state === "completed",
-    returnvalueShown: pretty(job.returnvalue),
     traced: job.stacktrace?.length,
     logged: job.logs.count,
   });
+  for (const place of root.querySelectorAll("[data-json]")) showJson(place, job[place.dataset.json]);
   root.querySelector("[data-link=queue]").href = listAddress(job.queue, "queued");
   timeline(job);
   stacks(job.stacktrace ?? []);
-  document.getElementById("logs").replaceChildren(...job.logs.logs.map((line) => element("li", line)));
+  document.getElementById("logs").replaceChildren(...job.logs.logs.map(logRow));
 }
 
 function showState(state) {
@@ -72,6 +76,7 @@ function showState(state) {
   badge.textContent = badge.dataset[state] ?? state;
   badge.hidden = false;
   document.getElementById("requeue-job-btn").hidden = state !== "failed";
+  document.getElementById("delete-job-btn").hidden = state === "active";
 }
 
 const reload = poll(async () => {
@@ -89,7 +94,7 @@ const reload = poll(async () => {
     fill(root, { name: record.description || record.id });
     document.getElementById("record").open = true;
   }
-  root.querySelector("[data-field=recordShown]").textContent = pretty(record);
+  showJson(root.querySelector("#record pre"), record);
   showState(bull?.state ?? RQ_STATES[record?.status] ?? record?.status ?? "stuck");
 });
 

@@ -1,5 +1,5 @@
 "use strict";
-import { act, address, copy, element, getJson, jobAddress, page, poll, showRows } from "./common.js";
+import { act, address, copy, element, getJson, jobAddress, page, poll, runs, showRows } from "./common.js";
 
 const failed = page.registry === "failed";
 
@@ -18,7 +18,7 @@ function row(job) {
     name: bull?.name || job.description || job.id,
     id: bull?.id ?? job.id,
     unreadable: job.unreadable,
-    attempts: bull ? `${bull.attemptsMade} / ${bull.attempts}` : "",
+    attempts: bull ? runs(bull, page.registry) : "",
     priority: bull?.priority,
     progress: typeof bull?.progress === "number" && page.registry === "started" ? bull.progress : 0,
     reason: job.unreadable ?? (page.registry === "finished" ? null : bull?.failedReason ?? job.exc_info),

@@ -1,0 +1,1 @@
+"""How fast this library is beside the systems it follows. Not installed with it."""

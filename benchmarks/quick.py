@@ -1,0 +1,98 @@
+"""`make bench-quick`: this library, Bull and stock RQ side by side, in under three minutes.
+
+ROUNDS in the environment: how often everything is measured (3). Within a round the systems follow one another
+for each measure, in shuffled order, so a ratio compares runs that were seconds apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from . import report
+from .machine import Others, description, versions
+from .measures import QUICK, SYSTEMS, Outcome, run
+from .server import Server, server
+
+HERE = Path(__file__).resolve().parent
+NODE = HERE / "node"
+RESULTS = HERE / "results"
+
+
+def main() -> None:
+    rounds = int(os.environ.get("ROUNDS", "3"))
+    started = time.monotonic()
+    subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=NODE, check=True)
+    with server() as own:
+        facts = {
+            "date": datetime.now(UTC).strftime("%d %B %Y"),
+            "machine": description(),
+            "versions": versions(own, NODE / "node_modules/bull/package.json"),
+            "rounds": rounds,
+            **_measured(own, rounds),
+        }
+    _write(facts)
+    print(f"{time.monotonic() - started:.0f} s; written to {RESULTS.relative_to(HERE.parent)}/quick*")
+
+
+def _measured(own: Server, rounds: int) -> dict[str, Any]:
+    records: dict[str, dict[str, list[dict[str, Any]]]] = {
+        measure.name: {name: [] for name in measure.jobs} for measure in QUICK
+    }
+    others = []
+    for number in range(1, rounds + 1):
+        watch = Others(own)
+        for measure, name, outcome in _round(own):
+            records[measure].setdefault(name, []).append(_record(outcome))
+            _say(f"round {number} of {rounds}: {measure}, {name}: {outcome.rate:,.0f} jobs/s")
+        others.append(watch.share())
+    _say("")
+    return {"others": others, "records": records}
+
+
+def _round(own: Server) -> Iterator[tuple[str, str, Outcome]]:
+    for measure in QUICK:
+        for name in random.sample(list(measure.jobs), len(measure.jobs)):
+            yield measure.name, name, run(measure, SYSTEMS[name], own)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    jobs, cost = outcome.jobs, outcome.cost
+    return {
+        "rate": round(outcome.rate, 1),
+        "reads": round(cost.reads / jobs, 3),
+        "commands": round(cost.commands / jobs, 2),
+        "cpu_us": round(cost.cpu_s / jobs * 1e6, 1),
+        "calls": {name: round(count / jobs, 2) for name, count in sorted(cost.calls.items())},
+    }
+
+
+def _say(text: str) -> None:
+    """Progress: one line that is written over on a terminal, a line each elsewhere."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
+    elif text:
+        print(text, flush=True)
+
+
+def _write(facts: dict[str, Any]) -> None:
+    titles = {measure.name: measure.title for measure in QUICK}
+    rates, costs = (table(titles, facts["records"]) for table in (report.rates, report.costs))
+    conditions = report.conditions(facts)
+    print(f"{report.as_text(rates)}\n{report.as_text(costs)}\n{conditions}\n")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "quick.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / "quick.md").write_text(f"{report.as_markdown(rates)}\n{conditions}\n")
+    (RESULTS / "quick-costs.md").write_text(report.as_markdown(costs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
-"""Bull's job queue for Python, on RQ: priorities, exact delays, backoff, dedupe, crash recovery, events, repeatables.
+"""Bull's job queue for Python, on RQ: priorities, exact delays, backoff, dedupe, crash recovery, events,
+repeatables.
 
 Producers: ``Queue``. Handlers: ``Processor``. Workers: ``Worker``, or ``rq worker`` with
 ``RQ_WORKER_CLASS=bthwani_jobs.Worker``.
@@ -12,7 +13,7 @@ from .queue import Queue
 from .runtime.registry import Processor
 from .runtime.rq_seam import Worker, harden, rq_job, rq_queue, run_job
 
-__all__ = [
+__all__ = [  # noqa: RUF022 (grouped: a table of contents)
     # Queues and jobs
     "Queue",
     "Job",

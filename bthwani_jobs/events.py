@@ -1,7 +1,7 @@
 """Event names, the local emitter, and the thread that hears a queue's events from everywhere.
 
-Local events fire on the object where something was done; ``global:`` ones on every object that listens, through
-Redis pub/sub: at most once, and lost while disconnected (contract 10).
+Local events fire on the object where something was done; ``global:`` ones on every object that listens,
+through Redis pub/sub: at most once, and lost while disconnected (contract 10).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def check_event(name: str) -> str:
 
 
 class Emitter:
-    """Listeners by event name. A listener that raises is reported as ``error``; the job is not affected (S-196)."""
+    """Listeners by event name. A listener that raises is reported as ``error``; the job is not affected
+    (S-196)."""
 
     __slots__ = ("_listeners",)
 
@@ -60,7 +61,8 @@ class Emitter:
         self._listeners: dict[str, tuple[tuple[Listener, Listener], ...]] = {}
 
     def on(self, event: str, listener: Listener) -> None:
-        """Call ``listener`` at each ``event``, with as many of its arguments as it takes (as in JavaScript)."""
+        """Call ``listener`` at each ``event``, with as many of its arguments as it takes (as in
+        JavaScript)."""
         if not callable(listener):
             raise InvalidInput(f'A listener of "{event}" must be a function, found {listener!r:.80}.')
         bound = (listener, _with_fewer_arguments(listener))
@@ -86,6 +88,10 @@ class Emitter:
     def hears(self, event: str) -> bool:
         """Whether anybody listens: spares building what nobody wants."""
         return event in self._listeners
+
+    def is_listener(self, event: str, listener: Listener) -> bool:
+        """Whether this very function is registered for the event."""
+        return any(bound[0] is listener for bound in self._listeners.get(event, ()))
 
     def emit(self, event: str, *args: Any) -> None:
         for _, call in self._listeners.get(event, ()):
@@ -139,7 +145,8 @@ def _arguments(name: str, job_id: str, text: str) -> tuple[Any, ...]:
 
 
 class GlobalListener:
-    """A thread that passes a queue's published events to an emitter; comes back by itself after a lost connection."""
+    """A thread that passes a queue's published events to an emitter; comes back by itself after a lost
+    connection."""
 
     def __init__(self, client: Redis, channel: str, emitter: Emitter) -> None:
         self._client = sibling(client, socket_timeout=None)

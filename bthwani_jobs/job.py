@@ -54,24 +54,25 @@ class JobQueue(Protocol):
 
 
 class Job:
-    """A job of a queue. Fields are what was stored when this object was loaded; commands act on Redis at once."""
+    """A job of a queue. Fields are what was stored when this object was loaded; commands act on Redis at
+    once."""
 
     __slots__ = (
-        "queue",
-        "rq_id",
-        "attempts_made",
-        "token",
-        "_raw",
-        "_name",
-        "_id",
         "_data",
+        "_discarded",
+        "_failed_reason",
+        "_id",
+        "_name",
         "_opts",
         "_progress",
+        "_raw",
         "_returnvalue",
-        "_failed_reason",
         "_stacktrace",
         "_timestamp",
-        "_discarded",
+        "attempts_made",
+        "queue",
+        "rq_id",
+        "token",
     )
 
     def __init__(self, queue: JobQueue, rq_id: str, raw: Raw) -> None:
@@ -273,7 +274,8 @@ class Job:
     # Transitions
 
     def remove(self) -> None:
-        """Delete the job with its logs, wherever it is; nothing if it is gone (Q-35). Raises JobLocked while it runs."""
+        """Delete the job with its logs, wherever it is; nothing if it is gone (Q-35). Raises JobLocked
+        while it runs."""
         code = admin.remove_job(self.queue.store, self.rq_id)
         if code < 0:
             raise JobLocked(self.id)
@@ -326,27 +328,29 @@ class Job:
     def finished(self, timeout: float | None = None) -> Any:
         """Wait for the final outcome: the result, or JobFailed with its failed_reason (S-094, S-095).
 
-        ``timeout`` in seconds (TimeoutError). Raises FinishedUnknown for a job that is gone (Q-27) and ClosingQueue
-        when the queue is closed meanwhile.
+        ``timeout`` in seconds (TimeoutError). Raises FinishedUnknown for a job that is gone (Q-27) and
+        ClosingQueue when the queue is closed meanwhile.
         """
         return _Outcome(self).wait(timeout)
 
     def check_readable(self) -> None:
-        """For the worker: raises UnreadableJob, naming the field, if something stored is not what this library wrote."""
+        """For the worker: raises UnreadableJob, naming the field, if something stored is not what this
+        library wrote."""
         for field in ("am", "priority", "delay", "ts"):
             if _whole(self._raw.get(field), -1) < 0:
                 raise UnreadableJob(
                     f"Job {self.rq_id}: field {field} is not a number: {self._raw[field]!r:.80}."
                 )
         try:
-            self.opts, self.data, self.timestamp, self.progress()  # noqa: B018 (each property reads its field)
+            self.opts, self.data, self.timestamp, self.progress()
             if not isinstance(self.stacktrace, list):
                 raise ValueError("the stack traces are not a list")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UnreadableJob(f"Job {self.rq_id} cannot be read: {error}.") from error
 
     def note_failure(self, reason: str, traces: list[str]) -> None:
-        """For the worker: what its failed attempt is about to store, so that listeners see it on this object."""
+        """For the worker: what its failed attempt is about to store, so that listeners see it on this
+        object."""
         self._failed_reason = reason
         self._stacktrace = traces
 
@@ -405,7 +409,7 @@ class _Outcome:
     def wait(self, timeout_s: float | None) -> Any:
         queue = self.job.queue
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        listeners = {
+        listeners: dict[str, Callable[..., Any]] = {
             "global:completed": self._completed,
             "global:failed": self._failed,
             "close": self.changed.set,

@@ -13,7 +13,8 @@ from .store import reading, repeating
 
 
 class QueueQueries(QueueHandle):
-    """Reads only. Ranges are inclusive, negative ones count from the far end; jobs that vanished are left out."""
+    """Reads only. Ranges are inclusive, negative ones count from the far end; jobs that vanished are left
+    out."""
 
     def get_job(self, job_id: str | int | None) -> Job | None:
         """The job with that id, in whatever state; None if there is none (S-208)."""

@@ -31,10 +31,11 @@ class Queue(QueueQueries, RepeatableJobs):
     ) -> Job | None: ...
     @overload
     def add(self, data: Any, opts: Mapping[str, Any] | None = None, /, **options: Any) -> Job | None: ...
-    def add(self, *args: Any, **options: Any) -> Job | None:
+    def add(self, *args: Any, **options: Any) -> Job | None:  # type: ignore[misc]
         """Store a job: ``add(name, data, opts, **options)``; a first argument that is not text is the data.
 
-        Everything is validated before anything is written. An id that exists answers the stored job (S-004). With
+        Everything is validated before anything is written. An id that exists answers the stored job
+        (S-004). With
         ``repeat``: the job of the next occurrence, or None if limit or end_date rule it out already. Raises
         InvalidInput, and OutcomeUnknown if Redis gives no answer.
         """
@@ -47,7 +48,8 @@ class Queue(QueueQueries, RepeatableJobs):
         return self._jobs_of(adding.add_jobs(self.store, [new]), [(new, opts)])[0]
 
     def add_bulk(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
-        """Store many: mappings of name, data and opts; the jobs in the same order (S-018). Refuses repeat (Q-74).
+        """Store many: mappings of name, data and opts; the jobs in the same order (S-018). Refuses repeat
+        (Q-74).
 
         All are validated before the first is written; at most 1,000 are written in one step.
         """
@@ -97,7 +99,8 @@ class Queue(QueueQueries, RepeatableJobs):
             self.emit("waiting", job.id, None)
 
     def pause(self) -> None:
-        """Stop all workers from taking jobs of this queue, stock ones too; running jobs finish (contract 12)."""
+        """Stop all workers from taking jobs of this queue, stock ones too; running jobs finish (contract
+        12)."""
         admin.pause(self.store)
         self.emit("paused")
 

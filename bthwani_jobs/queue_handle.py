@@ -63,7 +63,8 @@ class QueueHandle:
         return self._closed
 
     def on(self, event: str, listener: Listener) -> Self:
-        """Call ``listener`` at each event: ``completed`` for this object's, ``global:completed`` for everybody's."""
+        """Call ``listener`` at each event: ``completed`` for this object's, ``global:completed`` for
+        everybody's."""
         self._emitter.on(event, listener)
         self._listen_if_global(event)
         return self
@@ -87,12 +88,17 @@ class QueueHandle:
         """Whether a local listener is registered for the event."""
         return self._emitter.hears(event)
 
+    def is_listener(self, event: str, listener: Listener) -> bool:
+        """Whether this very function is registered for the event."""
+        return self._emitter.is_listener(event, listener)
+
     def _listen_if_global(self, event: str) -> None:
         if event.startswith("global:") and not self._closed:
             self._global.start()
 
     def before_close(self, closer: Closer) -> None:
-        """Have ``closer(do_not_wait_jobs)`` called when this object is closed: a worker that serves it stops."""
+        """Have ``closer(do_not_wait_jobs)`` called when this object is closed: a worker that serves it
+        stops."""
         self._closers.append(closer)
 
     def forget_closer(self, closer: Closer) -> None:
@@ -102,8 +108,8 @@ class QueueHandle:
     def close(self, do_not_wait_jobs: bool = False) -> None:
         """Stop what runs through this object, finish its running jobs, end its connections. Idempotent.
 
-        Nothing changes in Redis. With ``do_not_wait_jobs`` running jobs are left to stall recovery. Afterwards
-        commands raise QueueClosed.
+        Nothing changes in Redis. With ``do_not_wait_jobs`` running jobs are left to stall recovery.
+        Afterwards commands raise QueueClosed.
         """
         with self._close_lock:
             if self._closing:

@@ -52,17 +52,18 @@ class RepeatableJobs(QueueHandle):
 
     def _add_repeatable(self, name: str, data: str, options: JobOptions) -> Job | None:
         """Register the chain and add its first occurrence; None if limit or end_date rule it out (S-116)."""
-        occurrence = next_occurrence(name, options, None, self.store.server_ms())
+        now_ms = self.store.server_ms()
+        occurrence = next_occurrence(name, options, None, now_ms)
         if occurrence is None:
             return None
-        run = self._next_run(name, data, occurrence)
+        run = self._next_run(data, occurrence, name, now_ms)
         code, _ = repeating.schedule(self.store, run, register=True)
         raw = reading.get_hash(self.store, run.job.rq_id)
         if code == 2:
             self.emit("duplicated", occurrence.job_id)
         return None if raw is None else Job(self, run.job.rq_id, raw)
 
-    def _next_run(self, name: str, data: str, occurrence: Occurrence) -> repeating.NextRun:
+    def _next_run(self, data: str, occurrence: Occurrence, name: str, now_ms: int) -> repeating.NextRun:
         rq_job_id = rq_id(self.name, occurrence.job_id)
         job = new_job(rq_job_id, name, data, occurrence.options)
         repeat = occurrence.options.repeat
@@ -73,30 +74,29 @@ class RepeatableJobs(QueueHandle):
             "stem": rq_job_id.removesuffix(str(occurrence.next_ms)),
             "id": repeat.job_id if repeat else None,
         }
-        return repeating.NextRun(
-            occurrence.key,
-            occurrence.next_ms,
-            job,
-            json.dumps(definition, ensure_ascii=False, separators=(",", ":")),
-        )
+        text = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
+        return repeating.NextRun(occurrence.key, occurrence.next_ms, now_ms, job, text)
 
     def schedule_after(self, name: str, data: str, options: JobOptions, debt: str) -> None:
-        """The step that an occurrence's activation owes: add the one after it, or end the chain (S-109, Q-38).
+        """The step that an occurrence's activation owes: add the one after it, or end the chain (S-109,
+        Q-38).
 
         Idempotent: the occurrence's id is made from its time.
         """
         nominal_ms, key = repeating.split_debt(debt)
-        occurrence = next_occurrence(name, options, nominal_ms, self.store.server_ms())
+        now_ms = self.store.server_ms()
+        occurrence = next_occurrence(name, options, nominal_ms, now_ms)
         if occurrence is None:
             repeating.end_chain(self.store, key, debt)
         else:
-            repeating.schedule(self.store, self._next_run(name, data, occurrence), debt=debt)
+            repeating.schedule(self.store, self._next_run(data, occurrence, name, now_ms), debt=debt)
 
     def mend_repeatables(self) -> int:
-        """Pay the debts of dead workers and re-arm chains without an occurrence (Q-41); how many were mended."""
+        """Pay the debts of dead workers and re-arm chains without an occurrence (Q-41); how many were
+        mended."""
         due = repeating.due_repeats(self.store, DEBT_AGE_MS)
         for debt, definition in due.debts:
-            nominal_ms, key = repeating.split_debt(debt)
+            _, key = repeating.split_debt(debt)
             if definition is None:
                 repeating.end_chain(self.store, key, debt)
             else:
@@ -122,10 +122,12 @@ class RepeatableJobs(QueueHandle):
         log.warning(
             'Queue %s: repeatable "%s" had no occurrence; the next one is added again.', self.name, key
         )
-        repeating.schedule(self.store, self._next_run(definition["name"], definition["data"], occurrence))
+        run = self._next_run(definition["data"], occurrence, definition["name"], now_ms)
+        repeating.schedule(self.store, run)
 
     def get_repeatable_jobs(self, start: int = 0, end: int = -1, asc: bool = False) -> list[dict[str, Any]]:
-        """``key, name, id, endDate, tz, cron, every, next`` of each chain, by ``next``; ``end`` inclusive (Q-36)."""
+        """``key, name, id, endDate, tz, cron, every, next`` of each chain, by ``next``; ``end`` inclusive
+        (Q-36)."""
         chains = repeating.listed(self.store)
         if not asc:
             chains.reverse()

@@ -1,8 +1,8 @@
 """``Scheduler``: rq-scheduler's class, its engine replaced.
 
-Moving due jobs is one lockless script (``move_due.lua``), so any number of schedulers and workers may do it at
-once: one that dies loses and doubles nothing. Replaced of ``rq_scheduler.Scheduler``: its lock, its polling, its
-one-second times and its reading of cron; its names and its record in Redis stay.
+Moving due jobs is one lockless script (``move_due.lua``), so any number of schedulers and workers may do
+it at once: one that dies loses and doubles nothing. Replaced of ``rq_scheduler.Scheduler``: its lock, its
+polling, its one-second times and its reading of cron; its names and its record in Redis stay.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ class Scheduler(rq_scheduler.Scheduler):
     # The table of repeatables
 
     def register(self, table: Iterable[Repeatable]) -> None:
-        """Add every entry (idempotent), and remove what an earlier table of this scheduler registered and this one
-        does not name; nobody else's repeatables are touched."""
+        """Add every entry (idempotent), and remove what an earlier table of this scheduler registered and
+        this one does not name; nobody else's repeatables are touched."""
         wanted = set()
         for entry in table:
             queue = self.queues[entry.queue]

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
-
+from ..core.states import JobState
+from ..errors import QueueClosed
 from ..queue import Queue
 from ..store import reading
-from ..core.states import JobState
 from .lock_renewer import LockRenewer
 from .registry import Binding
 from .runner import QueueRunner, RunLimits
@@ -39,7 +38,9 @@ class Duty:
         try:
             self.action()
             self.fault = ""
-        except (RedisError, OSError, ValueError) as error:
+        except QueueClosed:
+            pass
+        except Exception as error:
             if str(error) != self.fault:
                 self.fault = str(error)
                 log.warning("%s: %s", self.name, error)
@@ -63,7 +64,7 @@ class Engine:
             for queue, binding in zip(queues, bindings, strict=True)
         ]
         self._renewer = LockRenewer(self.runners, worker_name)
-        self._duties = [duty for queue in queues for duty in _duties_of(queue)]
+        self._duties = [duty for runner in self.runners for duty in _duties_of(runner)]
         self._ending = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
         self._stopped = False
@@ -80,6 +81,8 @@ class Engine:
 
     def stop(self, *, abandon: bool = False) -> None:
         """Ask every runner to end after its running jobs (``abandon``: now); returns at once."""
+        if abandon:
+            self._ending.set()  # a stall check of ours would give the abandoned jobs back to nobody
         for runner in self.runners:
             runner.stop(abandon=abandon)
 
@@ -88,12 +91,12 @@ class Engine:
         for runner in self.runners:
             if runner.queue is queue:
                 runner.stop(abandon=abandon)
-                _join(runner)
+                runner.join()
 
     def wait(self) -> None:
         """Until all runners have ended."""
         for runner in self.runners:
-            _join(runner)
+            runner.join()
 
     def close(self) -> None:
         """End the renewer and the periodic duties, after `wait`. Idempotent."""
@@ -138,19 +141,15 @@ class Engine:
                 duty.run_if_due(now)
 
 
-def _duties_of(queue: Queue) -> list[Duty]:
-    settings = queue.settings
-    duties = [Duty(f"Repeatables of {queue.name}", settings.guard_interval / 1000, queue.mend_repeatables)]
+def _duties_of(runner: QueueRunner) -> list[Duty]:
+    queue, settings = runner.queue, runner.queue.settings
+    guard_s = settings.guard_interval / 1000
+    duties = [
+        Duty(f"Repeatables of {queue.name}", guard_s, queue.mend_repeatables),
+        Duty(f"Delayed jobs of {queue.name}", guard_s, runner.look_at_delayed),
+    ]
     if settings.stalled_interval:
         duties.append(
             Duty(f"Stall check of {queue.name}", settings.stalled_interval / 1000, lambda: check(queue))
         )
     return duties
-
-
-def _join(runner: QueueRunner) -> None:
-    """Wait for a runner's end; from one of its own handlers that would be a deadlock, so it returns at once."""
-    current = threading.current_thread()
-    if runner.thread is current or current.name.startswith(f"job:{runner.queue.name}"):
-        return
-    runner.thread.join()

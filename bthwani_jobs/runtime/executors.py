@@ -14,10 +14,11 @@ Begins = Callable[[Run], None]
 
 
 class ThreadExecutor:
-    """Daemon threads, made when all are busy and kept for the next run. A thread whose run was abandoned ends."""
+    """Daemon threads, made when all are busy and kept for the next run. A thread whose run was abandoned
+    ends."""
 
     def __init__(self, name: str, begins: Begins, ended: Ended) -> None:
-        self._name = name
+        self.name = name
         self._begins = begins
         self._ended = ended
         self._runs: SimpleQueue[Run | None] = SimpleQueue()
@@ -32,7 +33,7 @@ class ThreadExecutor:
             self._busy += 1
             if self._busy > self._threads:
                 self._threads += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+                threading.Thread(target=self._work, name=f"{self.name}-{self._threads}", daemon=True).start()
         self._runs.put(run)
 
     def abandon(self, run: Run) -> None:
@@ -50,8 +51,7 @@ class ThreadExecutor:
     def _work(self) -> None:
         while (run := self._runs.get()) is not None:
             self._begins(run)
-            call(run)
-            in_time = run.settle("ended")
+            in_time = call(run)
             with self._lock:
                 if not in_time:
                     self.abandoned -= 1
@@ -100,6 +100,5 @@ class LoopExecutor:
 
     async def _execute(self, run: Run) -> None:
         self._begins(run)
-        await call_async(run)
-        if run.settle("ended"):
+        if await call_async(run):
             self._ended(run)

@@ -7,9 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from redis.exceptions import RedisError
-
-from ..errors import LockMissing
+from ..errors import LockMissing, QueueClosed
 from ..store.claiming import HeldLease, extend_leases
 from .processing import Run
 from .runner import QueueRunner
@@ -27,7 +25,7 @@ class LockRenewer:
         self._runners = runners
         self._worker_name = worker_name
         self._stop = threading.Event()
-        self._renewed_at = {runner: 0.0 for runner in runners}
+        self._renewed_at = dict.fromkeys(runners, 0.0)
         self._reported: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="lock-renewer", daemon=True)
 
@@ -46,7 +44,9 @@ class LockRenewer:
             for runner in self._runners:
                 try:
                     self.renew(runner, time.monotonic())
-                except (RedisError, OSError) as error:
+                except QueueClosed:
+                    continue
+                except Exception as error:
                     # The runner's own call meets the same fault and logs it; the next tick tries again.
                     for run in runner.leases():
                         runner.queue.emit("lock-extension-failed", run.job, error)

@@ -33,16 +33,16 @@ class Run:
     """One attempt at one job, from claim to outcome."""
 
     __slots__ = (
-        "job",
-        "token",
-        "handler",
-        "started",
         "deadline",
-        "result",
         "error",
         "fate",
+        "handler",
+        "job",
         "recorded",
+        "result",
+        "started",
         "task",
+        "token",
     )
 
     def __init__(self, job: Job, token: str, handler: Handler | None) -> None:
@@ -60,6 +60,13 @@ class Run:
         self.recorded = False
         #: asyncio task, of a coroutine handler
         self.task: asyncio.Task[None] | None = None
+
+    def end(self, result: Any, error: BaseException | None) -> bool:
+        """Take what the handler came to, unless the run has timed out meanwhile."""
+        if not self.settle("ended"):
+            return False
+        self.result, self.error = result, error
+        return True
 
     def settle(self, fate: str) -> bool:
         """Whether this fate came first: the handler's thread and the runner's clock race for it."""
@@ -99,22 +106,28 @@ def prepare(run: Run) -> bool:
     return True
 
 
-def call(run: Run) -> None:
-    """Call a plain handler in this thread; SystemExit and the like are failures of the attempt, not of the worker."""
+def call(run: Run) -> bool:
+    """Call a plain handler in this thread; False if it ended after its timeout.
+
+    SystemExit and the like are failures of the attempt, not of the worker."""
     assert run.handler is not None
+    result, fault = None, None
     try:
-        run.result = run.handler.function(run.job)
+        result = run.handler.function(run.job)
     except BaseException as error:
-        run.error = error
+        fault = error
+    return run.end(result, fault)
 
 
-async def call_async(run: Run) -> None:
-    """Call a coroutine handler on the running loop."""
+async def call_async(run: Run) -> bool:
+    """Call a coroutine handler on the running loop; False if it ended after its timeout."""
     assert run.handler is not None
+    result, fault = None, None
     try:
-        run.result = await run.handler.function(run.job)
+        result = await run.handler.function(run.job)
     except BaseException as error:
-        run.error = error
+        fault = error
+    return run.end(result, fault)
 
 
 def time_out(run: Run) -> None:
@@ -169,14 +182,15 @@ def _poisoned(run: Run, error: UnreadableJob) -> FinishedRun:
 
 
 def _decide(job: Job, error: BaseException, strategies: Mapping[str, Any]) -> tuple[Decision, str]:
-    facts = {"attempts_made": job.attempts_made, "attempts": job.opts.attempts, "discarded": job.is_discarded}
-    if not wants_retry(**facts):
-        return after_failure(**facts, delay_ms=None), failure_reason(error)
+    made, attempts, discarded = job.attempts_made, job.opts.attempts, job.is_discarded
+    if not wants_retry(attempts_made=made, attempts=attempts, discarded=discarded):
+        return Fail(), failure_reason(error)
     try:
         delay = delay_for(job.opts.backoff, job.attempts_made, error, strategies)
         if inspect.isawaitable(delay):
             delay = asyncio.run(_awaited(delay))
-        return after_failure(**facts, delay_ms=delay), failure_reason(error)
+        decision = after_failure(attempts_made=made, attempts=attempts, discarded=discarded, delay_ms=delay)
+        return decision, failure_reason(error)
     except Exception as strategy_error:
         # A strategy that is unknown or raises fails the job (Q-19).
         return Fail(), failure_reason(strategy_error)

@@ -1,4 +1,5 @@
-"""Declaring handlers and binding them: ``Processor`` only records; `bind` connects at start, as in Bull's NestJS form."""
+"""Declaring handlers and binding them: ``Processor`` only records; `bind` connects at start, as in Bull's
+NestJS form."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Handler:
 class Processor:
     """The handlers and listeners of one queue. Declares; binds nothing, opens nothing.
 
-    ``concurrency``: slots of a worker on this queue; None adds up those of the handlers (Q-71). ``settings`` and
+    ``concurrency``: slots of a worker on this queue; None adds up those of the handlers (Q-71).
+    ``settings`` and
     ``default_job_options`` as for ``Queue``, for a queue the worker makes itself.
     """
 
@@ -73,9 +75,9 @@ class Processor:
     ) -> Callable[[Function], Function]:
         """Declare the function below as the handler of jobs called ``name`` (``"*"``: of all others).
 
-        It is called with the job; a plain function in a thread, ``async def`` on the worker's loop. Each handler
-        adds ``concurrency`` slots, which any job of the queue may use (S-168). ``schema``: job.data arrives loaded
-        by it, and data it refuses fails the job without retry.
+        It is called with the job; a plain function in a thread, ``async def`` on the worker's loop. Each
+        handler adds ``concurrency`` slots, which any job of the queue may use (S-168). ``schema``: job.data
+        arrives loaded by it, and data it refuses fails the job without retry.
         """
         checked = _checked_concurrency(concurrency)
         if name != ANY_NAME:
@@ -97,8 +99,8 @@ class Processor:
     def on(
         self, event: str, *, name: str | None = None, id: str | None = None
     ) -> Callable[[Function], Function]:
-        """Declare the function below as a listener of the queue's events, optionally only for jobs called ``name``
-        or the job ``id``."""
+        """Declare the function below as a listener of the queue's events, optionally only for jobs called
+        ``name`` or the job ``id``."""
         check_event(event)
 
         def declare(function: Function) -> Function:
@@ -173,8 +175,8 @@ def bind(processors: Iterable[Processor | ModuleType], queue: str) -> Binding:
     if not binding.handlers:
         known = ", ".join(sorted({processor.name for processor in declared})) or "none"
         raise ConfigurationError(
-            f'No handler is declared for the queue "{queue}"; queues with handlers: {known}. Declare one with '
-            f'Processor("{queue}"), or start the worker on another queue.'
+            f'No handler is declared for the queue "{queue}"; queues with handlers: {known}. Declare one with'
+            f' Processor("{queue}"), or start the worker on another queue.'
         )
     return binding
 

@@ -1,5 +1,5 @@
-"""The library's one door to RQ: our ``Worker``, the function RQ's own workers call, and the way from our objects
-to RQ's.
+"""The library's one door to RQ: our ``Worker``, the function RQ's own workers call, and the way from our
+objects to RQ's.
 
 Overridden of ``rq.Worker`` (tests compare the signatures):
 
@@ -27,11 +27,11 @@ import rq.job
 import rq.serializers
 from redis import Redis
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
-from rq.worker import WorkerStatus
+from rq.worker import BaseWorker, WorkerStatus
 
 from ..core.ids import job_id_of
-from ..core.payload import encode_result
 from ..core.outcome import failure_reason
+from ..core.payload import encode_result
 from ..errors import ConfigurationError, MissingHandler
 from ..job import Job
 from ..queue import Queue
@@ -54,9 +54,9 @@ REPORT_EVERY_S = 0.5
 class Worker(rq.Worker):
     """Runs jobs with Bull's semantics; an RQ worker to every tool.
 
-    ``queues``: names, ``Queue`` objects or RQ queues. ``processors``: Processor objects or modules; None: what
-    BTHWANI_PROCESSORS or setup.cfg names (see `configured_processors`). `work` blocks, as RQ's does; `start` and
-    `close` run the same in background threads.
+    ``queues``: names, ``Queue`` objects or RQ queues. ``processors``: Processor objects or modules; None:
+    what BTHWANI_PROCESSORS or setup.cfg names (see `configured_processors`). `work` blocks, as RQ's does;
+    `start` and `close` run the same in background threads.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Worker(rq.Worker):
         declared = list(configured_processors() if processors is None else processors)
         self.bindings = [bind(declared, name) for name in names]
         self._own_queues: list[Queue] = []
+        self._listeners: list[tuple[Queue, str, Any]] = []
         self.bull_queues = [
             self._queue(item, binding, connection) for item, binding in zip(given, self.bindings, strict=True)
         ]
@@ -98,7 +99,9 @@ class Worker(rq.Worker):
             )
             self._own_queues.append(queue)
         for event, listener in binding.listeners:
-            queue.on(event, listener)
+            if not queue.is_listener(event, listener):  # of another worker on this object
+                queue.on(event, listener)
+                self._listeners.append((queue, event, listener))
         return queue
 
     # RQ's command line
@@ -114,10 +117,11 @@ class Worker(rq.Worker):
         with_scheduler: bool = False,
         dequeue_strategy: Any = None,
     ) -> bool:
-        """Block until stopped, or until burst, ``max_jobs`` or ``max_idle_time`` (s) ends it; whether a job was run.
+        """Block until stopped, or until burst, ``max_jobs`` or ``max_idle_time`` (s) ends it; whether a
+        job was run.
 
-        ``dequeue_strategy`` means nothing here: every queue has slots of its own. SIGINT and SIGTERM end it after
-        the running jobs; a second one at once, leaving those to stall recovery.
+        ``dequeue_strategy`` means nothing here: every queue has slots of its own. SIGINT and SIGTERM end
+        it after the running jobs; a second one at once, leaving those to stall recovery.
         """
         self.bootstrap(logging_level, date_format, log_format)
         if with_scheduler:
@@ -134,7 +138,8 @@ class Worker(rq.Worker):
         return self._jobs_run(engine) > 0
 
     def start(self) -> Worker:
-        """Run in background threads, without signal handlers, until `close` (or the close of a served queue)."""
+        """Run in background threads, without signal handlers, until `close` (or the close of a served
+        queue)."""
         self.register_birth()
         self.set_state(WorkerStatus.STARTED)
         self._begin(RunLimits())
@@ -172,6 +177,8 @@ class Worker(rq.Worker):
         engine.close()
         for queue, closer in self._closers:
             queue.forget_closer(closer)
+        for queue, event, listener in self._listeners:
+            queue.off(event, listener)
         self._report(engine)
         for queue in self._own_queues:
             queue.close()
@@ -228,7 +235,7 @@ class Worker(rq.Worker):
         )
 
     @classmethod
-    def find_by_key(cls, worker_key: str, connection: Redis, *args: Any, **kwargs: Any) -> rq.Worker | None:
+    def find_by_key(cls, worker_key: str, connection: Redis, *args: Any, **kwargs: Any) -> BaseWorker | None:
         return rq.Worker.find_by_key(worker_key, connection, *args, **kwargs)
 
 
@@ -271,8 +278,8 @@ def _refusing_loads(data: bytes) -> Any:
 
 
 def harden() -> None:
-    """Make RQ's serializer in this process refuse pickled objects: whoever can write to Redis could otherwise run
-    code here. Called by the worker, the scheduler and the web application. Idempotent."""
+    """Make RQ's serializer in this process refuse pickled objects: whoever can write to Redis could
+    otherwise run code here. Called by the worker, the scheduler and the web application. Idempotent."""
     rq.serializers.DefaultSerializer.loads = staticmethod(_refusing_loads)
 
 
@@ -292,8 +299,8 @@ def run_job() -> Any:
     if not _warned.is_set():
         _warned.set()
         log.warning(
-            "A stock RQ worker runs jobs of bthwani_jobs: attempts, backoff and timeout follow RQ's rules, not Bull's. "
-            "Set RQ_WORKER_CLASS=bthwani_jobs.Worker."
+            "A stock RQ worker runs jobs of bthwani_jobs: attempts, backoff and timeout follow RQ's rules, "
+            "not Bull's. Set RQ_WORKER_CLASS=bthwani_jobs.Worker."
         )
     queue = Queue(rq_current.origin, rq_current.connection)
     binding = bind(configured_processors(), queue.name)

@@ -1,7 +1,8 @@
-"""``QueueRunner``: one queue's share of a worker. Fetches, hands to executors, writes outcomes, sleeps in between.
+"""``QueueRunner``: one queue's share of a worker. Fetches, hands to executors, writes outcomes, sleeps in
+between.
 
-One thread owns the loop. Finishing and fetching are one call, and whatever has finished meanwhile is finished in
-the same call; there are never more claims than free slots.
+One thread owns the loop. Finishing and fetching are one call, and whatever has finished meanwhile is
+finished in the same call; there are never more claims than free slots.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
+from ..core.ids import job_id_of
 from ..core.timestamps import iso_of
 from ..errors import LockMismatch, LockMissing, MissingKey
 from ..job import Job
 from ..queue import Queue
+from ..store.adding import move_due
 from ..store.claiming import ClaimedRow, FinishedRun, StepClient, StepReply, set_marker
 from .executors import LoopExecutor, ThreadExecutor
 from .processing import Run, call, conclude, prepare, time_out
@@ -28,7 +31,8 @@ log = logging.getLogger("rq.worker")
 
 #: An idle runner looks at the list itself this often: a stock tool may have pushed without waking anybody.
 LOOK_EVERY_S = 1.0
-#: Runs that timed out and whose threads are still busy, per slot: beyond that the worker asks to be restarted.
+#: Runs that timed out and whose threads are still busy, per slot: beyond that the worker asks to be
+#: restarted.
 ABANDONED_PER_SLOT = 10
 #: A closing runner gives up on a Redis that does not answer.
 CLOSE_WITHIN_S = 5.0
@@ -121,14 +125,38 @@ class QueueRunner:
         self.thread.start()
 
     def stop(self, *, abandon: bool = False) -> None:
-        """Take no new job and end when the running ones have ended; ``abandon``: leave those to stall recovery."""
+        """Take no new job and end when the running ones have ended; ``abandon``: leave those to stall
+        recovery."""
         self._abandoning = self._abandoning or abandon
         self._stopping.set()
         self._bell.ring()
 
+    @property
+    def is_abandoning(self) -> bool:
+        """Its running jobs are left to stall recovery: nobody renews their leases any more."""
+        return self._abandoning
+
     def leases(self) -> list[Run]:
         """The runs that hold a lease now."""
-        return list(self.running.values())
+        return [] if self._abandoning else list(self.running.values())
+
+    def join(self) -> None:
+        """Until the loop has ended. With ``stop(abandon=True)`` not longer than a moment: a handler that
+        runs in the
+        loop's own thread cannot be interrupted. From one of its own handlers, which would wait for itself:
+        not at all."""
+        current = threading.current_thread()
+        if self.thread is current or current.name.startswith(self._threads.name):
+            return
+        while self.thread.is_alive():
+            self.thread.join(0.05)
+            if self._abandoning:
+                return
+
+    def look_at_delayed(self) -> None:
+        """Move due jobs whatever the slots do: a busy queue's jobs become due too."""
+        _, _, moved = move_due(self.queue.store)
+        self._announce_moved(moved)
 
     def _has_ended(self, run: Run) -> None:
         self._ended.append(run)
@@ -156,7 +184,8 @@ class QueueRunner:
     def _turn(self) -> None:
         ended = self._take_ended()
         want = self._wanted(ended)
-        if ended or self._give_back or (want and self._must_fetch):
+        due = time.monotonic() >= self._next_due and not self._stopping.is_set()
+        if ended or self._give_back or due or (want and self._must_fetch):
             self._step(ended, want)
         else:
             self.limits.give_back(want)
@@ -189,8 +218,8 @@ class QueueRunner:
         if self._threads.abandoned > ABANDONED_PER_SLOT * self.binding.slots:
             self.gave_up = True
             log.error(
-                "Queue %s: %d timed-out handlers are still running in threads that cannot be stopped; this worker "
-                "ends so that its supervisor starts a new one.",
+                "Queue %s: %d timed-out handlers are still running in threads that cannot be stopped; "
+                "this worker ends so that its supervisor starts a new one.",
                 self.queue.name,
                 self._threads.abandoned,
             )
@@ -224,7 +253,8 @@ class QueueRunner:
             self._begin(row, date)
 
     def _answered(self, finished: list[FinishedRun], want: int) -> StepReply | None:
-        """Send until there is an answer, under one call number: nothing is done twice. None: closed meanwhile."""
+        """Send until there is an answer, under one call number: nothing is done twice. None: closed
+        meanwhile."""
         pause_s, started = 0.1, time.monotonic()
         reply = self._try(lambda: self._steps.step(finished, want, self._had_work))
         while reply is None:
@@ -319,12 +349,15 @@ class QueueRunner:
     def _announce_fetch(self, reply: StepReply, want: int) -> None:
         for rq_job_id, why in reply.aside:
             log.warning("Queue %s: entry %r set aside: %s.", self.queue.name, rq_job_id, why)
-        if reply.moved and self.queue.hears("waiting"):
-            for rq_job_id in reply.moved:
-                self.queue.emit("waiting", Job(self.queue, rq_job_id, {}).id, None)
+        self._announce_moved(reply.moved)
         if want and not reply.jobs and not reply.held and self._had_work:
             self._had_work = False
             self.queue.emit("drained")
+
+    def _announce_moved(self, moved: list[str]) -> None:
+        if moved and self.queue.hears("waiting"):
+            for rq_job_id in moved:
+                self.queue.emit("waiting", job_id_of(rq_job_id), None)
 
     # Sleeping
 
@@ -347,7 +380,6 @@ class QueueRunner:
                     set_marker(self.queue.store)  # all slots are busy: this job is somebody else's
             elif not rung and not answered:
                 self._must_fetch = True
-                self._next_due = float("inf")
         except (RedisError, OSError):
             # The next step meets the same fault and says so.
             self._marker.drop()
@@ -373,6 +405,7 @@ class QueueRunner:
         self._loop.close()
         self._marker.drop()
         self._steps.connection.drop()
+        self._bell.close()
 
 
 def _seconds_until(reply: StepReply) -> float:

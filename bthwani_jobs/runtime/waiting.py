@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 
 from redis import Redis
 
@@ -17,11 +18,15 @@ class Bell:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._rung = False
+        self._closed = False
+        self._lock = threading.Lock()
 
     def ring(self) -> None:
         if not self._rung:
-            self._rung = True
-            os.write(self._writer, b"!")
+            with self._lock:
+                if not self._closed:
+                    self._rung = True
+                    os.write(self._writer, b"!")
 
     def silence(self) -> None:
         """Only the sleeping thread calls this; work handed over after it rings again."""
@@ -35,8 +40,11 @@ class Bell:
         return self._reader
 
     def close(self) -> None:
-        os.close(self._reader)
-        os.close(self._writer)
+        """A handler that outlives its worker may still ring: then nothing happens."""
+        with self._lock:
+            self._closed = True
+            os.close(self._reader)
+            os.close(self._writer)
 
 
 class MarkerWait:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from redis.exceptions import ConnectionError, TimeoutError
 
 from ..core.ids import rq_id_prefix
-from .entry_call import ENTRY_CALL
 from ..errors import OutcomeUnknown
 from .calling import QueueStore
+from .entry_call import ENTRY_CALL
 
 #: Jobs a script call: a longer one would make other clients wait.
 BATCH = 1000

@@ -41,7 +41,8 @@ def write_progress(store: QueueStore, rq_id: str, text: str) -> bool:
 def write_stock_outcome(
     store: QueueStore, rq_id: str, *, result: str | None = None, reason: str | None = None
 ) -> None:
-    """What a stock worker's run came to, where our tools look for it: the result (JSON), or the failure reason."""
+    """What a stock worker's run came to, where our tools look for it: the result (JSON), or the failure
+    reason."""
     if reason is not None:
         store.run("write_field", rq_id, "fr", reason)
     elif result is not None:

@@ -25,7 +25,7 @@ class _Caller(threading.local):
 class QueueStore:
     """One queue in Redis. ``now_ms`` 0 means the server's clock; only tests set another time."""
 
-    __slots__ = ("client", "keys", "now_ms", "_caller")
+    __slots__ = ("_caller", "client", "keys", "now_ms")
 
     def __init__(self, client: Redis, keys: QueueKeys, now_ms: int = 0) -> None:
         self.client = client

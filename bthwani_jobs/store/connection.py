@@ -11,8 +11,8 @@ DEFAULT_URL = "redis://localhost:6379/0"
 
 
 def url_from_environment(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
-    """The address that ``rq`` itself would use: RQ_REDIS_URL, REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_DB and
-    REDIS_PASSWORD."""
+    """The address that ``rq`` itself would use: RQ_REDIS_URL, REDIS_URL, or REDIS_HOST, REDIS_PORT,
+    REDIS_DB and REDIS_PASSWORD."""
     url = environ.get("RQ_REDIS_URL") or environ.get("REDIS_URL")
     if url:
         return url
@@ -27,7 +27,8 @@ def url_from_environment(environ: dict[str, str] | os._Environ[str] = os.environ
 def client(connection: Redis | str | None) -> Redis:
     """A client that answers bytes: the caller's own if it does, else one of ours on the same server.
 
-    ``connection`` is a client, a URL, or None for the environment's. RQ cannot read through a client made with
+    ``connection`` is a client, a URL, or None for the environment's. RQ cannot read through a client made
+    with
     ``decode_responses=True``, so such a client gets a sibling.
     """
     if connection is None or isinstance(connection, str):
@@ -58,7 +59,7 @@ class HeldConnection:
     same call number again.
     """
 
-    __slots__ = ("_pool", "_connection")
+    __slots__ = ("_connection", "_pool")
 
     def __init__(self, client: Redis, *, socket_timeout_s: float) -> None:
         self._pool = sibling(client, socket_timeout=socket_timeout_s).connection_pool

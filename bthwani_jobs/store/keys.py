@@ -13,7 +13,7 @@ def key_prefix() -> str:
 class QueueKeys:
     """Keys of one queue. RQ's own first, then ours under ``<prefix>:bull:<queue>:``."""
 
-    __slots__ = ("prefix", "queue", "_bull")
+    __slots__ = ("_bull", "prefix", "queue")
 
     def __init__(self, queue: str, prefix: str | None = None) -> None:
         self.prefix = key_prefix() if prefix is None else prefix

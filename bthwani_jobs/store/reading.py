@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
@@ -40,22 +40,20 @@ def counts(store: QueueStore, states: Sequence[JobState]) -> list[int]:
 
 
 def range_ids(store: QueueStore, state: JobState, start: int, end: int, ascending: bool) -> list[str]:
-    """rq ids of a state, ``end`` inclusive, negative from the far end. Ascending: next to run first, or lowest
-    score first."""
+    """rq ids of a state, ``end`` inclusive, negative from the far end. Ascending: next to run first, or
+    lowest score first."""
     key = state_key(store, state)
     if state in LISTS:
         members = _list_range(store, key, start, end, ascending)
-    elif ascending:
-        members = store.client.zrange(key, start, end)
     else:
-        members = store.client.zrevrange(key, start, end)
+        members = cast("list[bytes]", store.client.zrange(key, start, end, desc=not ascending))
     return [member.decode(errors="replace").partition(":")[0] for member in members]
 
 
 def _list_range(store: QueueStore, key: str, start: int, end: int, ascending: bool) -> list[bytes]:
     if ascending:
-        return store.client.lrange(key, start, end)
-    return store.client.lrange(key, -1 - end, -1 - start)[::-1]
+        return cast("list[bytes]", store.client.lrange(key, start, end))
+    return cast("list[bytes]", store.client.lrange(key, -1 - end, -1 - start))[::-1]
 
 
 def get_hash(store: QueueStore, rq_id: str) -> dict[str, bytes] | None:
@@ -120,7 +118,7 @@ def counts_per_priority(store: QueueStore, priorities: Sequence[int]) -> list[in
 def workers(store: QueueStore) -> list[dict[str, str]]:
     """RQ's records of the workers that listen to this queue and are alive."""
     prefix, queue = store.keys.prefix, store.keys.queue
-    members = sorted(store.client.smembers(f"{prefix}:workers:{queue}"))
+    members = sorted(cast("set[bytes]", store.client.smembers(f"{prefix}:workers:{queue}")))
     with store.client.pipeline(transaction=False) as pipe:
         for member in members:
             pipe.hgetall(member)

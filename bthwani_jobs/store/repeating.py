@@ -6,9 +6,9 @@ import json
 from typing import Any, NamedTuple
 
 from ..core.ids import rq_id_prefix
-from .entry_call import ENTRY_CALL
 from .adding import NewJob
 from .calling import QueueStore
+from .entry_call import ENTRY_CALL
 
 
 class NextRun(NamedTuple):
@@ -16,6 +16,7 @@ class NextRun(NamedTuple):
 
     key: str
     next_ms: int
+    now_ms: int  #: what next_ms was reckoned from
     job: NewJob
     definition: str  #: JSON, see repeatables.definition_text
 
@@ -38,13 +39,14 @@ def schedule(store: QueueStore, run: NextRun, *, register: bool = False, debt: s
         ENTRY_CALL,
         run.definition,
         debt_text(run.next_ms, run.key),
+        run.now_ms,
     )
     return int(code), int(now_ms)
 
 
 def end_chain(store: QueueStore, key: str, debt: str) -> None:
     """The chain has no further occurrence: strike off the debt and unregister it."""
-    store.once("schedule_repeat", key, "", debt, "", "", "", "", "", 0, "", "", "", "")
+    store.once("schedule_repeat", key, "", debt, "", "", "", "", "", 0, "", "", "", "", 0)
 
 
 def debt_text(nominal_ms: int, key: str) -> str:

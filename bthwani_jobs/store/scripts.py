@@ -21,7 +21,7 @@ class Client(Protocol):
 class Script:
     """One Lua file. ``text`` has its includes expanded; ``digest`` is what EVALSHA wants."""
 
-    __slots__ = ("name", "text", "digest")
+    __slots__ = ("digest", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -29,7 +29,8 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, client: Client, key: str, *args: Any) -> Any:
-        """Run on a client with one key; a server that lost its scripts (restart, SCRIPT FLUSH) gets it anew."""
+        """Run on a client with one key; a server that lost its scripts (restart, SCRIPT FLUSH) gets it
+        anew."""
         try:
             return client.execute_command("EVALSHA", self.digest, 1, key, *args)
         except NoScriptError:

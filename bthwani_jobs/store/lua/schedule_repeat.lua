@@ -15,6 +15,7 @@
 -- ARGV[15]  `data` field: the constant entry call
 -- ARGV[16]  definition (JSON) kept for listing and re-arming
 -- ARGV[17]  the occurrence's own debt text: <next ms>|<repeat key>
+-- ARGV[18]  the time the next ms was reckoned from: the occurrence's timestamp
 -- Returns   {code, now ms}: 1 added, 2 a job with that id stands already, 0 not registered any more or ended
 -- Events    duplicated
 --- @include prelude
@@ -46,9 +47,9 @@ if call('EXISTS', JOB .. id) == 1 then
   return remember({ 2, now })
 end
 call('HSET', DEFINITIONS, KEY, ARGV[16])
-local delay = math.max(0, tonumber(NEXT) - now)
 call('HSET', JOB .. id, 'data', ARGV[15], 'status', 'scheduled', 'origin', QUEUE, 'created_at', iso(now),
-  'description', ARGV[10], 'd', ARGV[11], 'o', ARGV[12], 'delay', delay, 'rk', ARGV[17])
+  'description', ARGV[10], 'd', ARGV[11], 'o', ARGV[12], 'rk', ARGV[17], 'ts', ARGV[18],
+  'delay', format('%.0f', math.max(0, tonumber(NEXT) - tonumber(ARGV[18]))))
 if tonumber(ARGV[13]) > 0 then call('HSET', JOB .. id, 'priority', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', JOB .. id, 'timeout', ARGV[14]) end
 call('SADD', PREFIX .. ':queues', WAIT)

@@ -39,7 +39,7 @@ async function perform(actions, job, context) {
   for (const action of actions) {
     if ('gate' in action) return perform(await context.gates.wait(job.id), job, context);
     if ('fail' in action) throw new Error(action.fail);
-    if ('return' in action) return action.return;
+    if ('return' in action) return action.return === null ? undefined : action.return; // Python has one nothing
     await act(action, job, context);
   }
   return undefined;

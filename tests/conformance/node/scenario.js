@@ -2,11 +2,15 @@
 
 /* One scenario on Bull: its queues, its workers, its steps in order. */
 
+const { EventEmitter } = require('events');
+
 const Queue = require('bull');
 
 const { errorText, eventRow, own } = require('./canonical');
 const { Gates, makeHandler, sleep } = require('./handlers');
 const { steps } = require('./steps');
+
+EventEmitter.defaultMaxListeners = 50; // one connection serves many listeners here
 
 const LOCAL_EVENTS = [
   'active', 'progress', 'completed', 'failed', 'stalled', 'drained', 'paused', 'resumed', 'removed'

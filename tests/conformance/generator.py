@@ -1,0 +1,201 @@
+"""Random command sequences: each is a scenario, so that it runs, replays and shrinks like one.
+
+A stepped worker with one slot holds every run at a gate, so that after each command both sides come to rest;
+the commands name their jobs by picking from a state's list. What is defined differently on purpose stays out:
+custom ids that look like automatic ones (Q-07), lifo beside priorities (Q-10), a manual retry of a prioritised
+job (Q-11).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+Step = dict[str, Any]
+
+_STATES = ("wait", "active", "delayed", "completed", "failed", "paused")
+_WEIGHTS: dict[str, int] = {
+    "add": 26,
+    "add_bulk": 4,
+    "finish": 22,
+    "fail": 14,
+    "retry": 7,
+    "promote": 7,
+    "remove": 6,
+    "pause": 3,
+    "resume": 4,
+    "update": 2,
+    "progress": 3,
+    "log": 3,
+    "list": 6,
+    "typed": 4,
+    "state": 3,
+    "logs": 2,
+    "count_by_types": 2,
+}
+
+
+class SequenceGenerator:
+    """Draws one sequence from its own random source."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)
+        self._handles = 0
+        self._uses_lifo = self._random.random() < 0.4
+        self._commands: dict[str, Callable[[], Step]] = {
+            "add": self._add,
+            "add_bulk": self._add_bulk,
+            "finish": self._finish,
+            "fail": self._fail,
+            "retry": self._retry,
+            "promote": self._promote,
+            "remove": lambda: {"do": "remove", **self._some_job()},
+            "pause": lambda: {"do": "pause"},
+            "resume": lambda: {"do": "resume"},
+            "update": lambda: {"do": "update", **self._some_job(), "data": self._value()},
+            "progress": lambda: {"do": "progress", **self._some_job(), "value": self._value()},
+            "log": lambda: {"do": "log", **self._some_job(), "row": f"row {self._random.randrange(100)}"},
+            "list": self._list,
+            "typed": self._typed,
+            "state": lambda: {"do": "state", **self._some_job()},
+            "logs": self._logs,
+            "count_by_types": lambda: {"do": "count_by_types", "types": self._states()},
+        }
+
+    def sequence(self, length: int) -> dict[str, Any]:
+        """A scenario of that many commands, its worker starting somewhere in the first third."""
+        names = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=length)
+        steps = [self._commands[name]() for name in names]
+        steps.insert(self._random.randrange(length // 3 + 1), {"do": "work"})
+        return {
+            "title": "a random sequence",
+            "stepped": True,
+            "trace": ["starts", "events", "global_events"],
+            "ignore_events": ["drained"],
+            "handlers": {"*": [[{"gate": True}]]},
+            "steps": [*steps, {"do": "jobs"}],
+        }
+
+    def _add(self) -> Step:
+        self._handles += 1
+        return {"do": "add", **self._job(), "as": f"h{self._handles}"}
+
+    def _add_bulk(self) -> Step:
+        return {"do": "add_bulk", "jobs": [self._job() for _ in range(self._random.randint(1, 4))]}
+
+    def _job(self) -> Step:
+        opts = self._options()
+        # One name for those with an id of their own: a duplicate answers the stored job here (section 15).
+        name = "known" if "jobId" in opts else self._random.choice(["a", "b", "send-email"])
+        return {"name": name, "data": {"n": self._random.randrange(1000)}, "opts": opts}
+
+    def _options(self) -> Step:
+        opts: Step = {}
+        if self._chance(0.4):
+            opts.update({"lifo": True} if self._uses_lifo else {"priority": self._random.randint(1, 5)})
+        if self._chance(0.25):
+            opts["delay"] = self._minutes(0)
+        if self._chance(0.2):
+            opts["jobId"] = f"id-{self._random.randrange(6)}"
+        if self._chance(0.5):
+            opts["attempts"] = self._random.randint(1, 4)
+        if self._chance(0.25):
+            opts["backoff"] = self._backoff()
+        for end in ("removeOnComplete", "removeOnFail"):
+            if self._chance(0.12):
+                opts[end] = self._random.choice(
+                    [True, False, 0, 1, 2, {"count": 1}, {"age": 3600}, {"age": 3600, "count": 2}]
+                )
+        return opts
+
+    def _backoff(self) -> Any:
+        fixed = {"type": "fixed", "delay": self._minutes(1)}
+        exponential = {"type": "exponential", "delay": self._minutes(2)}
+        return self._random.choice([0, self._minutes(3), fixed, exponential, {"type": "fixed", "delay": 0}])
+
+    def _minutes(self, odd: int) -> int:
+        """Far enough not to come due, and never equal to the sum of another kind of delay."""
+        return self._random.randint(2, 60) * 60_000 + odd * 7_000
+
+    def _finish(self) -> Step:
+        return {"do": "finish", "actions": [*self._doings(), {"return": self._value()}]}
+
+    def _fail(self) -> Step:
+        giving_up = [{"discard": True}] if self._chance(0.1) else []
+        return {
+            "do": "finish",
+            "actions": [*self._doings(), *giving_up, {"fail": f"boom {self._random.randrange(9)}"}],
+        }
+
+    def _doings(self) -> list[Step]:
+        doings: list[Step] = []
+        if self._chance(0.15):
+            doings.append({"progress": self._value()})
+        if self._chance(0.15):
+            doings.append({"log": "from the handler"})
+        if self._chance(0.1):
+            doings.append({"update": {"by": "the handler"}})
+        return doings
+
+    def _retry(self) -> Step:
+        return {"do": "retry", "pick": {"from": "failed", "n": self._random.randrange(100), "plain": True}}
+
+    def _promote(self) -> Step:
+        state = "delayed" if self._chance(0.8) else self._random.choice(_STATES)
+        return {"do": "promote", **self._pick(state)}
+
+    def _some_job(self) -> Step:
+        """A job in some state, or the object of an earlier add, whose job may be gone."""
+        if self._handles and self._chance(0.3):
+            return {"handle": f"h{self._random.randint(1, self._handles)}"}
+        return self._pick(self._random.choice(_STATES))
+
+    def _pick(self, state: str) -> Step:
+        return {"pick": {"from": state, "n": self._random.randrange(100)}}
+
+    def _list(self) -> Step:
+        return {"do": "list", "types": self._states(), **self._range(), "asc": self._chance(0.5)}
+
+    def _typed(self) -> Step:
+        kind = self._random.choice(["waiting", "active", "delayed", "completed", "failed"])
+        return {"do": "typed", "type": kind, **self._range()}
+
+    def _logs(self) -> Step:
+        job = self._random.choice(["1", "2", "3", "5", "id-0", "id-1"])
+        return {"do": "logs", "job": job, **self._range(), "asc": self._chance(0.5)}
+
+    def _range(self) -> Step:
+        start = self._random.choice([0, 0, 0, 1, 2, -1, -2, -3, 7])
+        return {"start": start, "end": self._random.choice([-1, -1, 0, 1, 2, 5, -2, 99])}
+
+    def _states(self) -> list[str]:
+        return self._random.sample(_STATES, self._random.randint(1, 3))
+
+    def _value(self) -> Any:
+        return self._random.choice([1, 42, "text", {"ok": True}, [1, 2], {"a": {"b": []}}, "تم", 2.5])
+
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+
+def shrink(
+    scenario: dict[str, Any], still_differs: Callable[[dict[str, Any]], bool], tries: int
+) -> dict[str, Any]:
+    """A shorter sequence that still differs: steps are left out in ever smaller runs, for ``tries`` attempts."""
+    steps: list[Step] = scenario["steps"]
+    size = max(1, len(steps) // 2)
+    while tries:
+        start = 0
+        shrunk = False
+        while start < len(steps) and tries:
+            shorter = steps[:start] + steps[start + size :]
+            tries -= 1
+            if shorter and still_differs({**scenario, "steps": shorter}):
+                steps, shrunk = shorter, True
+            else:
+                start += size
+        if size == 1 and not shrunk:
+            break
+        size = max(1, size // 2)
+    return {**scenario, "steps": steps}

@@ -190,7 +190,7 @@ def _paging(registry_name: str, per_page: str, order: str, page: str) -> tuple[i
 
 
 def _plain(read: Callable[[], Any]) -> Any:
-    """A value as JSON can show it. Plain RQ jobs may hold anything; what is not plain data is never unpickled."""
+    """A value as JSON can show it. Plain RQ jobs may hold anything; only plain data is ever unpickled."""
     try:
         return json.loads(json.dumps(read(), default=repr, ensure_ascii=False))
     except Exception as error:  # RQ lets every exception of its serializer through

@@ -16,17 +16,25 @@ THREADS = 8
 
 
 def main() -> int:
-    """Serve until interrupted. Exit code 2: the settings cannot be used, and the reason is on stderr."""
+    """Serve until interrupted. Exit code 2: it cannot start, and stderr says why."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.from_env(os.environ)
         app = create_app(settings)
     except InvalidSettings as error:
-        print(error, file=sys.stderr)
-        return 2
+        return _refused(str(error))
+    try:
+        server = waitress.create_server(app, listen=f"*:{settings.port}", threads=THREADS)
+    except OSError as error:
+        return _refused(f"Port {settings.port} cannot be listened on ({error}). Set PORT to a free one.")
     signal.signal(signal.SIGTERM, _interrupt)
-    waitress.serve(app, listen=f"*:{settings.port}", threads=THREADS, clear_untrusted_proxy_headers=True)
+    server.run()
     return 0
+
+
+def _refused(reason: str) -> int:
+    print(reason, file=sys.stderr)
+    return 2
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -328,10 +328,10 @@ class Job:
     def finished(self, timeout: float | None = None) -> Any:
         """Wait for the final outcome: the result, or JobFailed with its failed_reason (S-094, S-095).
 
-        ``timeout`` in seconds (TimeoutError). Raises FinishedUnknown for a job that is gone (Q-27) and
+        ``timeout`` in ms (TimeoutError). Raises FinishedUnknown for a job that is gone (Q-27) and
         ClosingQueue when the queue is closed meanwhile.
         """
-        return _Outcome(self).wait(timeout)
+        return _Outcome(self).wait(None if timeout is None else timeout / 1000)
 
     def check_readable(self) -> None:
         """For the worker: raises UnreadableJob, naming the field, if something stored is not what this

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
+import click
 import rq
 import rq.job
 import rq.serializers
@@ -37,7 +38,7 @@ from ..job import Job
 from ..queue import Queue
 from ..store import admin
 from ..store.claiming import begin_stock_run
-from ..store.connection import client
+from ..store.connection import address, client
 from .engine import Engine
 from .processing import Run, prepare
 from .registry import Binding, Processor, bind, configured_processors
@@ -45,10 +46,15 @@ from .runner import RunLimits
 
 log = logging.getLogger("rq.worker")
 
+OLDEST_REDIS = (6, 2)
 HEARTBEAT_EVERY_S = 15.0
 RQ_MAINTENANCE_EVERY_S = 600.0
 #: How soon the counters and the state in RQ's record of the worker follow.
 REPORT_EVERY_S = 0.5
+
+
+class CannotStart(ConfigurationError, click.ClickException):
+    """A worker cannot start as it was set up; ``rq worker`` prints the message without a traceback."""
 
 
 class Worker(rq.Worker):
@@ -73,14 +79,22 @@ class Worker(rq.Worker):
         names = [item if isinstance(item, str) else item.name for item in given]
         if not names:
             raise ConfigurationError('A worker needs at least one queue, such as Worker(["emails"]).')
-        declared = list(configured_processors() if processors is None else processors)
-        self.bindings = [bind(declared, name) for name in names]
+        try:
+            declared = list(configured_processors() if processors is None else processors)
+            self.bindings = [bind(declared, name) for name in names]
+        except ConfigurationError as error:
+            raise CannotStart(str(error)) from error
         self._own_queues: list[Queue] = []
         self._listeners: list[tuple[Queue, str, Any]] = []
         self.bull_queues = [
             self._queue(item, binding, connection) for item, binding in zip(given, self.bindings, strict=True)
         ]
         super().__init__(names, connection=connection, **rq_options)
+        version = self.get_redis_server_version()
+        if version < OLDEST_REDIS:
+            raise CannotStart(
+                f"Redis 6.2 or newer is needed; {address(connection)} is {'.'.join(map(str, version))}."
+            )
         self._engine: Engine | None = None
         self._reported = (0, 0, 0.0)
         self._closers: list[tuple[Queue, Any]] = []

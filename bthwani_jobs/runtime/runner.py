@@ -149,9 +149,10 @@ class QueueRunner:
         if self.thread is current or current.name.startswith(self._threads.name):
             return
         while self.thread.is_alive():
-            self.thread.join(0.05)
             if self._abandoning:
+                self.thread.join(0.05)
                 return
+            self.thread.join(0.5)
 
     def look_at_delayed(self) -> None:
         """Move due jobs whatever the slots do: a busy queue's jobs become due too."""
@@ -244,7 +245,7 @@ class QueueRunner:
         self._next_due = time.monotonic() + _seconds_until(reply)
         if want:
             self._must_fetch = len(reply.jobs) == want
-            self.is_held = reply.held
+            self.is_held = reply.held > 0
         date = iso_of(reply.now_ms)
         for run, outcome in zip(ended, finished, strict=True):
             self._announce(run, outcome, reply.lost.get(run.job.rq_id), date)
@@ -350,7 +351,7 @@ class QueueRunner:
         for rq_job_id, why in reply.aside:
             log.warning("Queue %s: entry %r set aside: %s.", self.queue.name, rq_job_id, why)
         self._announce_moved(reply.moved)
-        if want and not reply.jobs and not reply.held and self._had_work:
+        if want and not reply.jobs and reply.held < 2 and self._had_work:
             self._had_work = False
             self.queue.emit("drained")
 

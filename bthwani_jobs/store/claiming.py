@@ -48,7 +48,7 @@ class StepReply:
 
     now_ms: int
     next_due_ms: int | None
-    held: bool  #: paused or suspended
+    held: int  #: 0; 1 if paused or suspended; 2 if jobs stay in the list all the same
     lost: dict[str, str]  #: finished runs whose lease was gone, with why
     moved: list[str]
     aside: list[tuple[str, str]]  #: entries set aside, with why
@@ -106,7 +106,7 @@ def _step_reply(reply: list[Any]) -> StepReply:
     return StepReply(
         now_ms,
         next_due if next_due != b"" else None,
-        bool(held),
+        held,
         _pairs(lost) if lost else {},
         [rq_id.decode() for rq_id in moved],
         list(_pairs(aside).items()) if aside else [],

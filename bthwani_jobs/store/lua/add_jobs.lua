@@ -47,7 +47,11 @@ for index = 0, tonumber(ARGV[7]) - 1 do
     id = automatic_id()
   else
     call('INCR', BULL .. 'id') -- every add consumes a number
-    if call('EXISTS', JOB .. id) == 1 then new = 0 end
+    if call('EXISTS', JOB .. id) == 1 then
+      new = 0
+    else
+      call('DEL', LOGS .. id) -- of an earlier job of that id, deleted by a stock tool
+    end
   end
   if new == 0 then
     emit('duplicated', id)

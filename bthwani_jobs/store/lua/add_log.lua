@@ -10,4 +10,5 @@
 local answered = replay()
 if answered then return answered[1] end
 if call('EXISTS', JOB .. ARGV[5]) == 0 then return remember({ 0 })[1] end
+call('SADD', LOGGED, ARGV[5])
 return remember({ call('RPUSH', LOGS .. ARGV[5], ARGV[6]) })[1]

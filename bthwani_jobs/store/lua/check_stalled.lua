@@ -1,5 +1,6 @@
 -- Jobs whose lease has lapsed go back to the head of the list, or to failed if they stalled too often.
--- At most one effective check an interval, whoever asks. Also adopts what stock workers have finished.
+-- At most one effective check an interval, whoever asks. Also adopts what stock workers have
+-- finished, and sweeps what stock tools have left behind.
 --
 -- KEYS[1]  any key of the queue
 -- ARGV[5]  stalled_interval in ms: no check within this time of the last one; 0 = check now
@@ -13,6 +14,7 @@
 --- @include delete
 --- @include adopt
 --- @include finish
+--- @include sweep
 local INTERVAL, MAX_STALLED = tonumber(ARGV[5]), tonumber(ARGV[6])
 local REASON = 'job stalled more than allowable limit'
 local stalled, failed = {}, {}
@@ -62,5 +64,6 @@ for index = #lapsed, 1, -1 do -- the earliest ends up at the very head
 end
 
 local adopted = adopt(COMPLETED, 'finished') + adopt(FAILED, 'failed')
+sweep()
 publish_events()
 return { 1, stalled, failed, adopted }

@@ -11,7 +11,7 @@
 --          kind: complete | fail | retry | delay | give_back; text: result (JSON) or failure reason
 --          flags: l = lifo, x = RQ execution records were written
 -- Returns  {now ms, next due ms or '', held, lost, moved, aside, jobs}
---          held: 1 if the queue is paused or workers are suspended
+--          held: 0, or if the queue is paused or workers are suspended: 1, and 2 if jobs stay in its list
 --          lost: {id, code, …}: runs whose lease was gone: missing_key, missing_lock or mismatch; nothing was written
 --          moved: ids of delayed jobs that became waiting
 --          aside: {id, why, …}: entries that could not be run and were set aside
@@ -133,7 +133,11 @@ local function claim(held)
     if list == WAIT and #moved > 0 then wake() end
     due = next_due()
   end
-  if held or WANT == 0 then return due, moved end
+  if WANT == 0 then return due, moved end
+  if held then
+    if ARGV[9] == '1' and call('EXISTS', WAIT) == 0 then emit('drained', '') end
+    return due, moved
+  end
   local ids = call('LPOP', WAIT, WANT) or {}
   for index, id in ipairs(ids) do activate(id, TOKEN .. '-' .. CALL .. '-' .. index) end
   if #leases > 0 then call('ZADD', ACTIVE, unpack(leases)) end
@@ -145,6 +149,11 @@ local function claim(held)
   return due, moved
 end
 
+local function holding()
+  if call('EXISTS', PAUSE, PREFIX .. ':suspended') == 0 then return 0 end
+  return 1 + call('EXISTS', WAIT)
+end
+
 -- Same call number as last time: the reply was lost. Nothing is done again; what was leased is answered again.
 local function replayed(last)
   local said = cjson.decode(last:sub(#CALL + 2))
@@ -154,18 +163,18 @@ local function replayed(last)
       rows[#rows + 1] = { id, token, unpack(call('HMGET', JOB .. id, unpack(FIELDS)), 1, #FIELDS) }
     end
   end
-  return { now, next_due(), call('EXISTS', PAUSE, PREFIX .. ':suspended'), said[1], {}, {}, rows }
+  return { now, next_due(), holding(), said[1], {}, {}, rows }
 end
 
 local last = call('GET', KEYS[1])
 if last and last:sub(1, #CALL + 1) == CALL .. ' ' then return replayed(last) end
 
 for index = 0, RUNS - 1 do finish(11 + index * 10) end
-local held = call('EXISTS', PAUSE, PREFIX .. ':suspended') > 0
-local due, moved = claim(held)
+local held = holding()
+local due, moved = claim(held > 0)
 publish_events()
 
 local members = {}
 for index = 2, #leases, 2 do members[#members + 1] = leases[index] end
 call('SET', KEYS[1], CALL .. ' ' .. cjson.encode({ lost, members }), 'EX', 3600)
-return { now, due, held and 1 or 0, lost, moved, aside, rows }
+return { now, due, held, lost, moved, aside, rows }

@@ -14,6 +14,7 @@ local PAUSED, PAUSE, PRIO, MARKER = BULL .. 'paused', BULL .. 'pause', BULL .. '
 local ACTIVE, DELAYED = PREFIX .. ':wip:' .. QUEUE, PREFIX .. ':scheduled:' .. QUEUE
 local COMPLETED, FAILED = PREFIX .. ':finished:' .. QUEUE, PREFIX .. ':failed:' .. QUEUE
 local JOB, LOGS, LOCK = PREFIX .. ':job:', BULL .. 'logs:', BULL .. 'lock:'
+local LOGGED = BULL .. 'logged' -- ids of jobs that have logs
 
 -- Scores are ms * K + sequence. Below FIRST lie RQ's own entries, which count in seconds.
 local K = 1024

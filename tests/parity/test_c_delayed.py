@@ -243,3 +243,11 @@ def test_a_busy_slot_does_not_hide_that_jobs_are_due(
     wait_until(lambda: job.get_state() == "waiting")
     gate.open()
     wait_until(lambda: len(runs) == 2)
+
+
+@contract("Q-68")
+def test_more_jobs_than_a_counter_of_twelve_bits_keep_their_order(queue: Queue) -> None:
+    moment = now_ms()
+    opts = {"timestamp": moment, "delay": 3_600_000}
+    added = [job.id for _ in range(5) for job in queue.add_bulk([{"opts": opts} for _ in range(1000)])]
+    assert ids(queue.get_delayed()) == added

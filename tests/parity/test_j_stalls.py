@@ -386,3 +386,22 @@ def test_a_stalled_interval_of_zero_only_switches_the_check_off(
     job = queue.add("n", {})
     wait_until(lambda: job.get_state() == "completed")
     assert heard.calls == []
+
+
+@contract("Q-18")
+def test_a_lock_found_lost_at_its_renewal_is_reported(
+    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, gate: Gate
+) -> None:
+    queue = make_queue(settings={"lock_duration": 200, "lock_renew_time": 350, "stalled_interval": 0})
+    heard = Heard(queue, "lock-extension-failed")
+
+    def handle(job: Job) -> None:
+        runs.note(job)
+        gate.pass_through()
+
+    run_worker(processor(queue, handle))
+    job = queue.add("n", {})
+    wait_until(lambda: heard.count("lock-extension-failed") == 1)
+    reported, error = heard.of("lock-extension-failed")[0]
+    assert reported.id == job.id
+    assert f"job {job.id}" in str(error)

@@ -88,7 +88,7 @@ def test_a_processor_may_give_the_total_instead(
     made.process("b")(until_open(runs, flavour, gate))
     run_worker(made)
     added(queue, 6, "a")
-    wait_until(lambda: queue.get_active_count() == 2)
+    wait_until(lambda: len(runs) == 2)
     gate.open()
     wait_until(lambda: queue.get_completed_count() == 6)
     assert runs.peak == 2

@@ -253,3 +253,23 @@ def test_a_processors_listeners_end_with_its_worker(queue: Queue, run_worker: Ru
     queue.add("n", {})
     wait_until(lambda: after.count("completed") == 1)
     assert heard == ["1"]
+
+
+@contract("Q-72")
+def test_a_filter_by_name_does_not_hide_events_without_a_job(queue: Queue, run_worker: RunWorker) -> None:
+    heard: list[str] = []
+    made = processor(queue, lambda job: None)
+    made.on("drained", name="a")(lambda: heard.append("drained"))
+    run_worker(made)
+    queue.add("b", {})
+    wait_until(lambda: heard == ["drained"])
+
+
+@contract("Q-57")
+def test_a_global_listener_hears_what_happens_right_after_its_registration(make_queue: MakeQueue) -> None:
+    adder = make_queue()
+    for number in range(5):
+        heard = Heard(make_queue(), "global:waiting")
+        job = adder.add("n", {})
+        wait_until(lambda heard=heard: heard.count("global:waiting") == 1, 2000, f"event {number}")
+        assert heard.of("global:waiting") == [(job.id, None)]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bthwani_jobs import Job, Queue
+from bthwani_jobs import Job, Queue, rq_job
 from bthwani_jobs.errors import QueueClosed
 from tests.conftest import MakeQueue, RunWorker
-from tests.parity.handlers import Flavour, Gate, Heard, Runs, ids, names, noted, processor
+from tests.parity.handlers import Flavour, Gate, Heard, Runs, fail_first, ids, names, noted, processor
 from tests.parity.stalling import QUICK_STALLS
 from tests.support.timing import now_ms
 from tests.support.waiting import wait_until
@@ -210,3 +210,19 @@ def test_closing_one_queue_leaves_the_workers_other_queue_alone(
     wait_until(lambda: job.get_state() == "completed")
     assert len(runs) == 1
     assert heard.calls == []
+
+
+@contract("Q-66")
+def test_jobs_that_a_stock_tool_pushed_meanwhile_survive_a_second_pause(
+    queue: Queue, run_worker: RunWorker, runs: Runs
+) -> None:
+    run_worker(processor(queue, fail_first(runs)))
+    failed = queue.add("failed", {})
+    wait_until(lambda: failed.get_state() == "failed")
+    queue.pause()
+    queue.add("paused", {})
+    rq_job(failed).requeue()
+    queue.pause()
+    queue.resume()
+    wait_until(lambda: queue.get_completed_count() == 1 and queue.get_failed_count() == 1)
+    assert sorted(runs.names) == ["failed", "failed", "paused"]

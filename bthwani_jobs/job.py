@@ -31,6 +31,8 @@ from .store.calling import QueueStore
 
 #: How often `Job.finished` looks for itself, should an event have been lost.
 WATCHDOG_S = 5.0
+#: How long the event of a job that is gone may still be on its way.
+EVENT_WITHIN_S = 0.5
 
 _NOTHING: Any = object()
 
@@ -450,6 +452,8 @@ class _Outcome:
         store = self.job.queue.store
         raw = reading.get_hash(store, self.job.rq_id)
         if raw is None:
+            # Removed on completion just now: then its event is on the way.
+            self.changed.wait(EVENT_WITHIN_S)
             if self.seen is None:
                 raise FinishedUnknown(self.job.id)
             return

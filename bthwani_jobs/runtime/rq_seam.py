@@ -6,6 +6,7 @@ Overridden of ``rq.Worker`` (tests compare the signatures):
 - ``work``: RQ's loop replaced by our engine; RQ's command line, options and log stay.
 - ``request_stop``, ``request_force_stop``: the signal handlers; ours never interrupt a running handler.
 - ``kill_horse``, ``request_stop_execution``: RQ would kill our own process group, for we have no work horse.
+- ``unsubscribe``: RQ's leaves its listening thread behind.
 - ``find_by_key``: RQ makes hydrated workers with positional arguments.
 """
 
@@ -92,9 +93,8 @@ class Worker(rq.Worker):
         super().__init__(names, connection=connection, **rq_options)
         version = self.get_redis_server_version()
         if version < OLDEST_REDIS:
-            raise CannotStart(
-                f"Redis 6.2 or newer is needed; {address(connection)} is {'.'.join(map(str, version))}."
-            )
+            found = ".".join(map(str, version))
+            raise CannotStart(f"Redis 6.2 or newer is needed; {address(connection)} is {found}.")
         self._engine: Engine | None = None
         self._reported = (0, 0, 0.0)
         self._closers: list[tuple[Queue, Any]] = []
@@ -247,6 +247,12 @@ class Worker(rq.Worker):
         self.log.warning(
             "Worker %s: execution %s runs in this process and cannot be stopped.", self.name, execution_id
         )
+
+    def unsubscribe(self) -> None:
+        # RQ wakes the thread before it tells it to stop, waits a second for it and leaves it behind.
+        if self.pubsub_thread is not None:
+            self.pubsub_thread.stop()
+        super().unsubscribe()
 
     @classmethod
     def find_by_key(cls, worker_key: str, connection: Redis, *args: Any, **kwargs: Any) -> BaseWorker | None:

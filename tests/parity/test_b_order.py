@@ -93,7 +93,7 @@ def test_lifo_jobs_run_last_in_first_out(queue: Queue, run_worker: RunWorker, ru
     assert names_in_order(queue, run_worker, runs, 4) == ["4", "3", "2", "1"]
 
 
-@contract("S-029")
+@contract("S-029", "Q-10")
 def test_a_later_priority_goes_before_a_lifo_job(queue: Queue) -> None:
     queue.pause()
     queue.add("a", {})

@@ -65,7 +65,7 @@ class Emitter:
         JavaScript)."""
         if not callable(listener):
             raise InvalidInput(f'A listener of "{event}" must be a function, found {listener!r:.80}.')
-        bound = (listener, _with_fewer_arguments(listener))
+        bound = (listener, with_fewer_arguments(listener))
         self._listeners[check_event(event)] = (*self._listeners.get(event, ()), bound)
 
     def once(self, event: str, listener: Listener) -> None:
@@ -73,7 +73,7 @@ class Emitter:
 
         def first_time(*args: Any) -> None:
             self.off(event, first_time)
-            _with_fewer_arguments(listener)(*args)
+            with_fewer_arguments(listener)(*args)
 
         self.on(event, first_time)
 
@@ -105,7 +105,8 @@ class Emitter:
                     self.emit("error", error)
 
 
-def _with_fewer_arguments(listener: Listener) -> Listener:
+def with_fewer_arguments(listener: Listener) -> Listener:
+    """The listener as something that may be given more arguments than it takes, as in JavaScript."""
     try:
         parameters = inspect.signature(listener).parameters.values()
     except (TypeError, ValueError):

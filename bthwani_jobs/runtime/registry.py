@@ -16,9 +16,9 @@ from typing import Any, Protocol, TypeVar
 from ..core.ids import validate_job_name, validate_queue_name
 from ..core.options import JobOptions, QueueSettings
 from ..errors import ConfigurationError, DuplicateHandler, InvalidConcurrency, MissingHandlerFunction
-from ..events import Listener, check_event
+from ..events import Listener, check_event, with_fewer_arguments
 from ..job import Job
-from ..queue import DEFAULT_NAME
+from ..queue import DEFAULT_NAME, Queue
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,6 +44,33 @@ class Handler:
     is_async: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredListener:
+    """A listener as declared; `bound_to` a queue object it can be called."""
+
+    event: str
+    function: Listener
+    name: str | None
+    id: str | None
+
+    def bound_to(self, queue: Queue) -> Listener:
+        """What to register on the queue object: the function itself, or one that looks at the job first."""
+        if self.name is None and self.id is None:
+            return self.function
+        call = with_fewer_arguments(self.function)
+
+        def listener(*args: Any) -> None:
+            first = args[0] if args else None
+            if not isinstance(first, (Job, str)):
+                call(*args)
+                return
+            job = queue.get_job(first) if isinstance(first, str) else first
+            if job is not None and self.name in (None, job.name) and self.id in (None, job.id):
+                call(job, *args[1:])
+
+        return listener
+
+
 class Processor:
     """The handlers and listeners of one queue. Declares; binds nothing, opens nothing.
 
@@ -65,7 +92,7 @@ class Processor:
         self.settings = settings
         self.default_job_options = default_job_options
         self.handlers: dict[str, Handler] = {}
-        self.listeners: list[tuple[str, Listener]] = []
+        self.listeners: list[DeclaredListener] = []
 
     def __repr__(self) -> str:
         return f"Processor({self.name!r})"
@@ -100,11 +127,15 @@ class Processor:
         self, event: str, *, name: str | None = None, id: str | None = None
     ) -> Callable[[Function], Function]:
         """Declare the function below as a listener of the queue's events, optionally only for jobs called
-        ``name`` or the job ``id``."""
+        ``name`` or the job ``id``.
+
+        With such a filter the listener gets the Job where the event has its id only (and is not called if the job
+        is gone); events that are not about a job ignore it (Q-72).
+        """
         check_event(event)
 
         def declare(function: Function) -> Function:
-            self.listeners.append((event, _filtered(function, name, id) if name or id else function))
+            self.listeners.append(DeclaredListener(event, function, name, id))
             return function
 
         return declare
@@ -114,17 +145,6 @@ class Processor:
         if self.concurrency is not None:
             return self.concurrency
         return sum(handler.concurrency for handler in self.handlers.values())
-
-
-def _filtered(function: Listener, name: str | None, id: str | None) -> Listener:
-    def listener(*args: Any) -> None:
-        first = args[0] if args else None
-        job_name = first.name if isinstance(first, Job) else None
-        job_id = first.id if isinstance(first, Job) else first
-        if (name is None or name == job_name) and (id is None or id == job_id):
-            function(*args[: len(inspect.signature(function).parameters)])
-
-    return listener
 
 
 def _checked_concurrency(value: Any) -> int:
@@ -139,7 +159,7 @@ class Binding:
 
     queue: str
     handlers: dict[str, Handler] = field(default_factory=dict)
-    listeners: list[tuple[str, Listener]] = field(default_factory=list)
+    listeners: list[DeclaredListener] = field(default_factory=list)
     slots: int = 0
     settings: QueueSettings | Mapping[str, Any] | None = None
     default_job_options: JobOptions | Mapping[str, Any] | None = None

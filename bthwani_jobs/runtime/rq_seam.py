@@ -112,10 +112,11 @@ class Worker(rq.Worker):
                 default_job_options=binding.default_job_options,
             )
             self._own_queues.append(queue)
-        for event, listener in binding.listeners:
-            if not queue.is_listener(event, listener):  # of another worker on this object
-                queue.on(event, listener)
-                self._listeners.append((queue, event, listener))
+        for declared in binding.listeners:
+            listener = declared.bound_to(queue)
+            if not queue.is_listener(declared.event, listener):  # of another worker on this object
+                queue.on(declared.event, listener)
+                self._listeners.append((queue, declared.event, listener))
         return queue
 
     # RQ's command line

@@ -29,12 +29,14 @@ class Bell:
                     os.write(self._writer, b"!")
 
     def silence(self) -> None:
-        """Only the sleeping thread calls this; work handed over after it rings again."""
-        self._rung = False
+        """Only the sleeping thread calls this, and looks at its work afterwards."""
         try:
             os.read(self._reader, 16)
         except BlockingIOError:
             pass
+        # Last: a ring between the two writes nothing, but its work is found by the look that follows. The
+        # other way round its byte would be read here while the flag stays up: the bell would be deaf for ever.
+        self._rung = False
 
     def fileno(self) -> int:
         return self._reader

@@ -96,9 +96,10 @@ def _start(stack: Stack, planned: Plan, began: float) -> None:
     if planned.store_command is not None:
         stack.start(STORE)
         _await(stack, STORE, lambda: _answers(planned.redis_url))
-    for name in planned.commands:
-        stack.start(name)
-    _await(stack, WEB, Api(planned.base_url).is_ready)
+    if not stack.requests:
+        for name in planned.commands:
+            stack.start(name)
+        _await(stack, WEB, Api(planned.base_url).is_ready)
     if not stack.requests:
         stack.output.say(texts.banner(planned, time.monotonic() - began))
 
@@ -119,12 +120,12 @@ def _demonstrate(stack: Stack, planned: Plan) -> bool:
     command = [sys.executable, "-m", "launcher.demo", "--url", planned.base_url, *report]
     stack.add(DEMO, "exec " + shlex.join(command), planned.environ, restart=False)
     stack.start(DEMO)
-    stack.run_until(lambda: stack.ended(DEMO))
-    if not stack.ended(DEMO):
-        return False  # somebody asked to stop
-    if stack.exit_code(DEMO) != 0:
-        stack.output.say(texts.demo_failed(stack.output.folder))
-    return stack.exit_code(DEMO) == 0
+    is_trial = planned.report is not None
+    stack.run_until(lambda: stack.ended(DEMO) or (is_trial and bool(stack.hopeless)))
+    passed = stack.ended(DEMO) and stack.exit_code(DEMO) == 0
+    if not passed and not stack.requests:
+        stack.output.say(texts.demo_failed(stack.hopeless, stack.output.folder))
+    return passed
 
 
 def _answers(redis_url: str) -> bool:

@@ -20,6 +20,8 @@ from launcher.supervised import SupervisedProcess, signal_group
 #: Beyond the grace of the workers themselves, before they are killed.
 MARGIN_S = 5.0
 STORE_STOPS_WITHIN_S = 15.0
+#: A process that has earned a pause of this length before its next start has died five times in a row.
+HOPELESS_PAUSE_S = 3.2
 #: How long the store outlives a launcher that was killed, so that the workers can give their jobs back.
 ORPHANED_STORE_S = 3.0
 
@@ -42,6 +44,8 @@ class Stack(Manager):
         #: signals received that ask to stop
         self.requests = 0
         self.killed: list[str] = []
+        #: processes that die again and again right after their start
+        self.hopeless: set[str] = set()
         self._stopping = multiprocessing.Event()
         self._store: str | None = None
 
@@ -126,23 +130,25 @@ class Stack(Manager):
 
     def _end(self, names: list[str], within_s: float, *, asked_before: int) -> None:
         """SIGTERM, and SIGKILL to what is still there after `within_s` or a further request to stop."""
-        self._signal(names, signal.SIGTERM)
+        asked: set[int] = set()
         deadline = time.monotonic() + within_s
         while self._left(names) and time.monotonic() < deadline and self.requests == asked_before:
+            new = self._pids(names) - asked  # one that was just being started shows up a little later
+            for pid in new:
+                signal_group(pid, signal.SIGTERM)
+            asked |= new
             self._pump()
         self.killed += self._left(names)
         while self._left(names):
-            self._signal(self._left(names), signal.SIGKILL)
+            for pid in self._pids(names):
+                signal_group(pid, signal.SIGKILL)
             self._pump()
 
     def _left(self, names: list[str]) -> list[str]:
         return [name for name in names if not self.ended(name)]
 
-    def _signal(self, names: list[str], signum: signal.Signals) -> None:
-        for name in names:
-            pid = self._processes[name].get("pid")
-            if pid is not None:  # else it starts, and will notice by itself that all is stopping
-                signal_group(pid, signum)
+    def _pids(self, names: list[str]) -> set[int]:
+        return {self._processes[name]["pid"] for name in self._left(names) if "pid" in self._processes[name]}
 
     def _pump(self) -> None:
         """Handle one event, or none after a tenth of a second."""
@@ -162,6 +168,8 @@ class Stack(Manager):
     def _tell_death(self, message: Message) -> None:
         how, pause = manner_of_death(message.data["returncode"]), message.data["pause_s"]
         self._system_print(f"{message.name} {how}; it is started again in {pause:.1f} s\n")
+        if pause >= HOPELESS_PAUSE_S:
+            self.hopeless.add(message.name)
         last = self.output.recent(message.name)[-1:]
         if last and not self.output.shown:
             self._system_print(f"its last line: {last[0]}\n")

@@ -66,8 +66,6 @@ class SupervisedProcess(Process):
     def _run_once(self) -> int:
         child = self._child = Popen(self.cmd, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL)
         self._send_message({"pid": child.pid}, type="start")
-        if self.stopping.is_set():  # the launcher's SIGTERM may have come before this child
-            signal_group(child.pid, signal.SIGTERM)
         sweeper = threading.Thread(target=_sweep_when_ended, args=(child,), daemon=True)
         sweeper.start()
         for line in iter(child.stdout.readline, b""):

@@ -45,8 +45,9 @@ def stopped(killed: list[str], data_dir: Path) -> str:
     return f"Stopped; nothing is left running. Data is kept in {_short(data_dir)}.  ·  تم الإيقاف"
 
 
-def demo_failed(logs: Path) -> str:
-    return f"The demonstration did not succeed; the reason is above, and more may be in {_short(logs)}."
+def demo_failed(hopeless: set[str], logs: Path) -> str:
+    dying = f"{', '.join(sorted(hopeless))} cannot be kept alive. " if hopeless else ""
+    return f"\nThe demonstration failed; the reason is above. {dying}What was said is in {_short(logs)}."
 
 
 def _short(path: Path) -> str:

@@ -37,6 +37,11 @@ class JobSeen:
     body: dict[str, Any]
 
     @property
+    def has_ended(self) -> bool:
+        """The API reads the job first and its state afterwards: only both together are the end."""
+        return self.state in ENDED and self.body["finishedOn"] is not None
+
+    @property
     def added_ms(self) -> int:
         return int(self.body["timestamp"])
 
@@ -76,9 +81,9 @@ class Watch:
         pending, deadline = list(jobs), time.monotonic() + within_s
         while pending:
             seen = [self.look(ref) for ref in pending]
-            ended = sorted((job for job in seen if job.state in ENDED), key=lambda job: job.ended_ms)
+            ended = sorted((job for job in seen if job.has_ended), key=lambda job: job.ended_ms)
             yield from ended
-            pending = [job.ref for job in seen if job.state not in ENDED]
+            pending = [job.ref for job in seen if not job.has_ended]
             if pending and time.monotonic() > deadline:
                 states = ", ".join(f"{job.ref} is {job.state}" for job in seen if job.ref in pending)
                 raise TooLate(f"After {within_s:.0f} s: {states}.")
@@ -89,7 +94,7 @@ class Watch:
         failed, deadline = 0, time.monotonic() + within_s
         while True:
             job = self.look(ref)
-            if job.state in ENDED:
+            if job.has_ended:
                 yield job
                 return
             if job.failed_attempts > failed:

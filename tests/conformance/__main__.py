@@ -1,4 +1,4 @@
-"""``python -m tests.conformance``: the whole comparison; with files, those scenarios alone, differences printed."""
+"""``python -m tests.conformance``: the whole comparison; with files, those scenarios alone."""
 
 from __future__ import annotations
 

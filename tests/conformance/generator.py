@@ -1,9 +1,9 @@
 """Random command sequences: each is a scenario, so that it runs, replays and shrinks like one.
 
 A stepped worker with one slot holds every run at a gate, so that after each command both sides come to rest;
-the commands name their jobs by picking from a state's list. What is defined differently on purpose stays out:
-custom ids that look like automatic ones (Q-07), lifo beside priorities (Q-10), a manual retry of a prioritised
-job (Q-11).
+the commands name their jobs by picking from a state's list. What is defined differently on purpose stays
+out: custom ids like automatic ones (Q-07), lifo beside priorities (Q-10), a manual retry of a prioritised job
+(Q-11), the event of removing a job that is gone (Q-35).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class SequenceGenerator:
             "title": "a random sequence",
             "stepped": True,
             "trace": ["starts", "events", "global_events"],
-            "ignore_events": ["drained"],
+            "ignore_events": ["removed"],
             "handlers": {"*": [[{"gate": True}]]},
             "steps": [*steps, {"do": "jobs"}],
         }
@@ -182,7 +182,7 @@ class SequenceGenerator:
 def shrink(
     scenario: dict[str, Any], still_differs: Callable[[dict[str, Any]], bool], tries: int
 ) -> dict[str, Any]:
-    """A shorter sequence that still differs: steps are left out in ever smaller runs, for ``tries`` attempts."""
+    """A shorter sequence that still differs: steps are left out in ever smaller runs, ``tries`` at most."""
     steps: list[Step] = scenario["steps"]
     size = max(1, len(steps) // 2)
     while tries:

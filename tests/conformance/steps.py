@@ -94,7 +94,7 @@ def finish(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> Any:
 
 def finished(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> Any:
     try:
-        return {"result": run.handles[step["handle"]].finished(timeout=15)}
+        return {"result": run.handles[step["handle"]].finished(timeout=15_000)}
     except Exception as error:
         return error_text(error)
 

@@ -1,7 +1,7 @@
-"""Random command sequences on both sides; one that differs is shrunk and printed so that it can be replayed.
+"""Random command sequences on both sides; one that differs is shrunk and printed for a replay.
 
-``SEED`` chooses other sequences than CI's, ``SEQUENCES`` more of them. A printed sequence goes into a file and
-is replayed with ``python -m tests.conformance <file>``.
+``SEED`` chooses other sequences than CI's, ``SEQUENCES`` more of them. A printed sequence goes into a file
+and is replayed with ``python -m tests.conformance <file>``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The application served to a real browser in which the administrator has logged in."""
+"""The application served to a real browser."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from werkzeug.serving import make_server
 
 from processors.resources import Resources, build
 from processors.settings import Settings
+from tests.browser.chromium import Browser, Page
 from tests.support.redis_server import RedisServer
 from web.app import create_app
 
-ADMIN = {"email": "admin@bthwani.example", "password": "correct horse battery"}
+ADMIN_EMAIL = "admin@bthwani.example"
+ADMIN_PASSWORD = "correct horse battery"
 #: Apart from the other tests' keys.
 REDIS_DB = 6
 
@@ -30,35 +32,25 @@ class Site:
         self.app = app
         self.resources = resources
         self.without_policy = False
-        self.cookie = _session_cookie(app)
         self.server = make_server("127.0.0.1", 0, self._serve, threaded=True)
         self.base = f"http://127.0.0.1:{self.server.port}"
 
-    def page(self, path: str) -> str:
+    def url(self, path: str) -> str:
         return f"{self.base}/admin/queues/{path}"
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # The browser starts with an empty profile each time, so the server puts the cookie in its hand.
-        environ["HTTP_COOKIE"] = f"bthwani_admin={self.cookie}"
-
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            kept = [
-                (name, value)
-                for name, value in headers
-                if not (self.without_policy and name == "Content-Security-Policy")
-            ]
-            return start_response(status, kept, *more)
+            dropped = {"Content-Security-Policy"} if self.without_policy else set()
+            return start_response(status, [pair for pair in headers if pair[0] not in dropped], *more)
 
         return self.app.wsgi_app(environ, start)
 
 
-def _session_cookie(app: Flask) -> str:
-    client = app.test_client()
-    answer = client.post("/admin/login", data=ADMIN, headers={"Sec-Fetch-Site": "same-origin"})
-    assert answer.status_code == 303
-    cookie = client.get_cookie("bthwani_admin", path="/admin")
-    assert cookie is not None
-    return cookie.value
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    started = Browser()
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -68,8 +60,8 @@ def site(redis_server: RedisServer, tmp_path: Path) -> Iterator[Site]:
             "REDIS_URL": f"{redis_server.url.rpartition('/')[0]}/{REDIS_DB}",
             "DATA_DIR": str(tmp_path),
             "SECRET_KEY": "a key for tests only",
-            "ADMIN_EMAIL": ADMIN["email"],
-            "ADMIN_PASSWORD": ADMIN["password"],
+            "ADMIN_EMAIL": ADMIN_EMAIL,
+            "ADMIN_PASSWORD": ADMIN_PASSWORD,
         }
     )
     resources = build(settings)
@@ -85,3 +77,22 @@ def site(redis_server: RedisServer, tmp_path: Path) -> Iterator[Site]:
         queue.close()
     resources.redis.close()
     resources.database.close()
+
+
+@pytest.fixture
+def stranger(browser: Browser) -> Iterator[Page]:
+    """A tab in which nobody has logged in."""
+    page = browser.page()
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(stranger: Page, site: Site) -> Page:
+    """A tab in which the administrator has logged in, by the form."""
+    stranger.open(site.url(""))
+    stranger.type("[name=email]", ADMIN_EMAIL)
+    stranger.type("[name=password]", ADMIN_PASSWORD)
+    stranger.click("form.login button")
+    stranger.wait_for("location.pathname === '/admin/queues/' && document.readyState === 'complete'")
+    return stranger

@@ -89,9 +89,7 @@ def snapshot(client: redis.Redis, queue: str, prefix: str = "rq") -> Snapshot:
         taken.execution_owners += [key.removeprefix(stem).partition(":")[0] for key in found]
     taken.counter = int(client.get(f"{bull}id") or 0)
     taken.is_paused = bool(client.exists(f"{bull}pause"))
-    taken.repeats = {
-        k.decode(): int(s) for k, s in client.zrange(f"{bull}repeat", 0, -1, withscores=True)
-    }
+    taken.repeats = {k.decode(): int(s) for k, s in client.zrange(f"{bull}repeat", 0, -1, withscores=True)}
     definitions = _texts(client.hgetall(f"{bull}repeat:definitions"))
     taken.definitions = {key: json.loads(text) for key, text in definitions.items()}
     taken.debts = [member.decode() for member in client.zrange(f"{bull}repeat:owed", 0, -1)]
@@ -150,9 +148,15 @@ def _wrong_fields(taken: Snapshot) -> list[str]:
         if row.get("origin") != taken.queue:
             found.append(f"{rq_id} has the origin {row.get('origin')}")
         if status != "started":
-            found += [f"{rq_id} is {status} and still has {name}" for name in ("tk", "worker_name") if name in row]
+            found += [
+                f"{rq_id} is {status} and still has {name}" for name in ("tk", "worker_name") if name in row
+            ]
         elif not taken.is_stock_run(rq_id):
-            found += [f"{rq_id} is active without {name}" for name in ("tk", "worker_name", "started_at") if name not in row]
+            found += [
+                f"{rq_id} is active without {name}"
+                for name in ("tk", "worker_name", "started_at")
+                if name not in row
+            ]
         ended = bool(row.get("ended_at"))
         if ended != (status in ("finished", "failed")):
             found.append(f"{rq_id} is {status} with ended_at {row.get('ended_at')!r}")
@@ -189,14 +193,24 @@ def _wrong_companions(taken: Snapshot) -> list[str]:
         if rq_id not in listed:
             found.append(f"the priorities hold {rq_id}, which is not listed")
         elif row.get("pm") != member or float(row.get("priority", 0)) != score:
-            found.append(f"the priorities hold {member} at {score}, its job has {row.get('pm')} at {row.get('priority')}")
+            found.append(
+                f"the priorities hold {member} at {score}, its job has {row.get('pm')} at {row.get('priority')}"
+            )
     active = set(taken.tokens)
     for rq_id, tokens in taken.tokens.items():
-        if rq_id in taken.hashes and not taken.is_stock_run(rq_id) and tokens != [taken.hashes[rq_id].get("tk")]:
+        if (
+            rq_id in taken.hashes
+            and not taken.is_stock_run(rq_id)
+            and tokens != [taken.hashes[rq_id].get("tk")]
+        ):
             found.append(f"{rq_id} has the leases {tokens} and the token {taken.hashes[rq_id].get('tk')}")
     found += [f"logs of {rq_id}, which is gone" for rq_id in taken.log_owners if rq_id not in taken.hashes]
     found += [f"a lock of {rq_id}, which is gone" for rq_id in taken.lock_owners if rq_id not in taken.hashes]
-    found += [f"an execution record of {rq_id}, which is not active" for rq_id in taken.execution_owners if rq_id not in active]
+    found += [
+        f"an execution record of {rq_id}, which is not active"
+        for rq_id in taken.execution_owners
+        if rq_id not in active
+    ]
     return found
 
 

@@ -71,11 +71,11 @@ class Case:
 
     def _fork(self, role: str, part: str, arguments: dict[str, Any]) -> Child:
         notes = {"notes": str(self._notes(part))}
-        log = self.folder / f"{self.queue_name}-{part}.log"
+        log = self._notes(part).with_suffix(".log")
         return self.server.fork(role, log, url=self.url, queue=self.queue_name, **notes, **arguments)
 
     def _notes(self, part: str) -> Path:
-        return self.folder / f"{self.queue_name}-{part}.calls"
+        return self.folder / f"{self.queue_name}-{self.moment}-{part}.calls"
 
 
 Body = Callable[[Case], list[str]]
@@ -105,7 +105,10 @@ def _faults(case: Case, body: Body) -> list[str]:
     if found:
         where = f"{case.moment} call {case.kill_at}" if case.died else "without a death"
         calls = case.calls
-        return [f"Killed {where} ({calls[-1] if calls else '-'}; queue {case.queue_name}):", *(f"    {f}" for f in found)]
+        return [
+            f"Killed {where} ({calls[-1] if calls else '-'}; queue {case.queue_name}):",
+            *(f"    {f}" for f in found),
+        ]
     delete_queue_keys(case.client, case.queue_name)
     return []
 

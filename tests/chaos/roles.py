@@ -35,7 +35,13 @@ def _injector(kill_at: int, moment: str, notes: str) -> Injector:
 
 
 def work(
-    url: str, queue: str, scenario: str, notes: str, kill_at: int = 0, moment: str = "before", after_death: bool = False
+    url: str,
+    queue: str,
+    scenario: str,
+    notes: str,
+    kill_at: int = 0,
+    moment: str = "before",
+    after_death: bool = False,
 ) -> None:
     """A worker, until the scenario is over; its calls from its start to its close count."""
     injector = _injector(kill_at, moment, notes)
@@ -82,7 +88,9 @@ def schedule(url: str, queue: str, notes: str, moved: int, kill_at: int = 0, mom
     made.run()
 
 
-def produce(url: str, queue: str, notes: str, programme: str, kill_at: int = 0, moment: str = "before") -> None:
+def produce(
+    url: str, queue: str, notes: str, programme: str, kill_at: int = 0, moment: str = "before"
+) -> None:
     """A producer that carries out a programme of `producing`."""
     injector = _injector(kill_at, moment, notes)
     client = redis.Redis.from_url(url)

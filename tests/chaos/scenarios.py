@@ -18,7 +18,7 @@ SETTINGS = {
     "stalled_interval": 150,
     "guard_interval": 200,
     "retry_process_delay": 50,
-    "max_stalled_count": 5,
+    "max_stalled_count": 20,
 }
 EVERY_MS = 300
 
@@ -201,6 +201,48 @@ def _add_delayed(queue: Queue) -> None:
     queue.add("d", {}, job_id="d3", delay=160)
 
 
+# Many jobs of all kinds
+
+CROWD = 60
+
+
+def _add_crowd(queue: Queue) -> None:
+    for number in range(CROWD):
+        kind = ("plain", "prioritised", "delayed", "retried", "failing", "lifo")[number % 6]
+        options: dict[str, dict[str, Any]] = {
+            "prioritised": {"priority": number},
+            "delayed": {"delay": number * 4},
+            "retried": {"attempts": 3, "backoff": 20},
+            "failing": {"attempts": 2},
+            "lifo": {"lifo": True},
+        }
+        queue.add(kind, {"n": number}, job_id=f"{kind}-{number}", **options.get(kind, {}))
+
+
+def _crowd_member(job: Job) -> Any:
+    time.sleep(0.002)
+    if job.name == "failing" or (job.name == "retried" and job.attempts_made < 2):
+        raise RuntimeError("boom")
+    return job.data["n"]
+
+
+def _verify_crowd(queue: Queue, notes: Notes) -> list[str]:
+    found = []
+    jobs = {job.id: job for job in queue.get_jobs(["completed", "failed"])}
+    if len(jobs) != CROWD:
+        found.append(f"{len(jobs)} of {CROWD} jobs have ended: {queue.get_job_counts()}")
+    for job_id, job in jobs.items():
+        attempts = {"retried": 2, "failing": 2}.get(job.name, 0)
+        state = "failed" if job.name == "failing" else "completed"
+        if job_id not in notes.ids:
+            found.append(f"{job_id} never ran")
+        found += [
+            f"{job_id}: {fault}"
+            for fault in _wrong(state=(state, job.get_state()), attempts=(attempts, job.attempts_made))
+        ]
+    return found
+
+
 # Repeat
 
 
@@ -224,15 +266,20 @@ SCENARIOS = {
     "success in threads": Scenario(_add_three, _talkative, _verify_three, goal=3, slots=2),
     "success on a loop": Scenario(_add_three, _talkative, _verify_three, goal=3, slots=2, is_async=True),
     "retry after a pause": Scenario(
-        lambda queue: _discard(queue.add("r", {}, job_id="r", attempts=3, backoff=30)), _fails_twice, _verify_retried
+        lambda queue: _discard(queue.add("r", {}, job_id="r", attempts=3, backoff=30)),
+        _fails_twice,
+        _verify_retried,
     ),
     "retry at once": Scenario(
-        lambda queue: _discard(queue.add("r", {}, job_id="r", attempts=3, priority=2)), _fails_twice, _verify_retried
+        lambda queue: _discard(queue.add("r", {}, job_id="r", attempts=3, priority=2)),
+        _fails_twice,
+        _verify_retried,
     ),
     "failure": Scenario(
         lambda queue: _discard(queue.add("f", {}, job_id="f", attempts=2)), _fails, _verify_failed
     ),
     "first failure": Scenario(lambda queue: None, _fails, lambda queue, notes: []),
+    "crowd": Scenario(_add_crowd, _crowd_member, _verify_crowd, goal=CROWD, slots=3),
     "delay": Scenario(_add_delayed, lambda job: None, _verify_delayed, goal=3),
     "repeat": Scenario(
         lambda queue: _discard(queue.add("tick", {}, repeat={"every": EVERY_MS})),

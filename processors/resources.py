@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from bthwani_jobs import Queue
+from bthwani_jobs.store.connection import client
 from processors import contracts, sample_catalogue
 from processors.database import Database
 from processors.gateways.invoices import Invoices, TypstInvoices
@@ -59,7 +60,7 @@ def build(settings: Settings) -> Resources:
     """Open what the settings name. A new SQLite file gets its tables and a catalogue to order from."""
     database = Database(settings.database_url)
     database.prepare(Base, sample_catalogue.install)
-    redis = Redis.from_url(settings.redis_url)
+    redis = client(settings.redis_url)
     options = contracts.default_job_options(settings)
     return Resources(
         settings=settings,

@@ -6,9 +6,8 @@ import logging
 import os
 import sys
 
-from redis import Redis
-
 from bthwani_jobs import Queue
+from bthwani_jobs.store.connection import client
 from processors import contracts
 from processors.settings import InvalidSettings, Settings
 
@@ -23,7 +22,7 @@ def main() -> int:
     except InvalidSettings as error:
         print(error, file=sys.stderr)
         return 2
-    connection = Redis.from_url(settings.redis_url)
+    connection = client(settings.redis_url)
     options = contracts.default_job_options(settings)
     queues = [Queue(name, connection, default_job_options=options) for name in contracts.QUEUES]
     scheduler = Scheduler(queues, connection)

@@ -129,8 +129,8 @@ class Processor:
         """Declare the function below as a listener of the queue's events, optionally only for jobs called
         ``name`` or the job ``id``.
 
-        With such a filter the listener gets the Job where the event has its id only (and is not called if the job
-        is gone); events that are not about a job ignore it (Q-72).
+        With such a filter the listener gets the Job where the event has its id only (and is not called if
+        the job is gone); events that are not about a job ignore it (Q-72).
         """
         check_event(event)
 

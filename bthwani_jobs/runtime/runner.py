@@ -337,15 +337,37 @@ class QueueRunner:
             return
         if run.error is None:
             self.completed += 1
+            if log.isEnabledFor(logging.DEBUG):
+                took_ms = (time.monotonic() - run.started) * 1000
+                log.debug(
+                    "Job %s (%s) of queue %s completed in %.0f ms", job.id, job.name, self.queue.name, took_ms
+                )
             if self.queue.hears("completed"):
                 job.note_finish(date, run.result)
                 self.queue.emit("completed", job, run.result, "active")
             return
         self.failed += 1
+        self._log_failure(job, outcome)
         if outcome.kind == "fail":
             job.note_finish(date)
-            log.warning("Job %s (%s) of queue %s failed: %s", job.id, job.name, self.queue.name, outcome.text)
         self.queue.emit("failed", job, run.error, "active")
+
+    def _log_failure(self, job: Job, outcome: FinishedRun) -> None:
+        follows = {
+            "fail": "failed for good",
+            "retry": "runs again at once",
+            "delay": f"runs again in {outcome.delay_ms} ms",
+        }
+        log.warning(
+            "Job %s (%s) of queue %s: attempt %d of %d: %s; %s",
+            job.id,
+            job.name,
+            self.queue.name,
+            outcome.attempts_made,
+            job.opts.attempts,
+            outcome.text,
+            follows[outcome.kind],
+        )
 
     def _announce_fetch(self, reply: StepReply, want: int) -> None:
         for rq_job_id, why in reply.aside:

@@ -35,7 +35,8 @@ class Bell:
         except BlockingIOError:
             pass
         # Last: a ring between the two writes nothing, but its work is found by the look that follows. The
-        # other way round its byte would be read here while the flag stays up: the bell would be deaf for ever.
+        # other way round its byte would be read here while the flag stays up: the bell would be deaf for
+        # ever.
         self._rung = False
 
     def fileno(self) -> int:

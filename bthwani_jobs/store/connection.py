@@ -6,8 +6,12 @@ import os
 from typing import Any
 
 from redis import ConnectionPool, Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
 
 DEFAULT_URL = "redis://localhost:6379/0"
+#: How often a command is sent again, within about a second, before its caller hears of a lost connection.
+RETRIES = 3
 
 
 def url_from_environment(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
@@ -32,7 +36,9 @@ def client(connection: Redis | str | None) -> Redis:
     ``decode_responses=True``, so such a client gets a sibling.
     """
     if connection is None or isinstance(connection, str):
-        return Redis.from_url(connection or url_from_environment())
+        # redis-py retries nothing by default on a client made from a URL; all our calls may be sent twice.
+        retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), RETRIES)
+        return Redis.from_url(connection or url_from_environment(), retry=retry)
     if not connection.connection_pool.connection_kwargs.get("decode_responses"):
         return connection
     return sibling(connection)

@@ -18,14 +18,14 @@ from redis.connection import AbstractConnection, Connection
 from bthwani_jobs import store
 from bthwani_jobs.store.scripts import script
 
-#: Sent when a connection opens: nothing happens at the server, so a death there is the death before the next call.
+#: Sent when a connection opens. Nothing happens at the server: a death there is one before the next call.
 _GREETINGS = {"HELLO", "CLIENT", "AUTH", "SELECT", "PING"}
 _REPLY_WITHIN_MS = 50
 _WORD = re.compile(rb"\$\d+\r\n([^\r\n]*)\r\n")
 
 
 class Injector:
-    """Kills this process at its `kill_at`-th call (0: never): before the bytes leave, or once they were answered.
+    """Kills this process at its `kill_at`-th call (0: never): before the bytes leave, or once answered.
 
     Every counted call is a line in `notes`, written before it is sent.
     """

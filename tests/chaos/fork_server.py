@@ -1,8 +1,8 @@
 """Processes in milliseconds: a small server that has everything imported and forks a child for each request.
 
-`python -m tests.chaos.fork_server <socket>` serves until its stdin closes. Each request is one line of JSON, the
-arguments of `roles.play`; it is answered with the child's pid and, when the child has ended, its exit code
-(negative: the signal that ended it).
+`python -m tests.chaos.fork_server <socket>` serves until its stdin closes. Each request is one line of JSON,
+the arguments of `roles.play`; it is answered with the child's pid and, when the child has ended, its exit
+code (negative: the signal that ended it).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What must hold of a queue's keys whenever nobody is in the middle of a call, whatever died before.
 
-Everything is read from Redis itself, by key names written out here: a fault in the library's own readers must not
-hide one in its writers.
+Everything is read from Redis itself, by key names written out here: a fault in the library's own readers must
+not hide one in its writers.
 """
 
 from __future__ import annotations
@@ -194,7 +194,8 @@ def _wrong_companions(taken: Snapshot) -> list[str]:
             found.append(f"the priorities hold {rq_id}, which is not listed")
         elif row.get("pm") != member or float(row.get("priority", 0)) != score:
             found.append(
-                f"the priorities hold {member} at {score}, its job has {row.get('pm')} at {row.get('priority')}"
+                f"the priorities hold {member} at {score}, its job has {row.get('pm')} "
+                f"at {row.get('priority')}"
             )
     active = set(taken.tokens)
     for rq_id, tokens in taken.tokens.items():

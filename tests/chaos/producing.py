@@ -1,4 +1,4 @@
-"""What producers do in the chaos tests. Each programme may be carried out again after a death in the middle."""
+"""What producers do in the chaos tests. A programme may be carried out again after a death in the middle."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_repeatable(queue: Queue) -> None:
 
 
 def command(queue: Queue) -> None:
-    """Every command on jobs and on the queue that changes something; the jobs are those of `prepare_command`."""
+    """Every command on jobs and the queue that changes something; the jobs are those of `prepare_command`."""
     queue.pause()
     try:
         queue.get_job("failed").retry()

@@ -21,9 +21,18 @@ from tests.support.waiting import wait_until
 
 #: Scripts are known to the server beforehand: the reply that is cut must be that of a call that acted.
 SCRIPTS = (
-    "add_jobs promote retry_job remove_job add_log take_lock release_lock schedule_repeat remove_repeatable step "
-    "extend_leases check_stalled write_field"
-).split()
+    "add_jobs",
+    "promote",
+    "retry_job",
+    "remove_job",
+    "add_log",
+    "take_lock",
+    "release_lock",
+    "schedule_repeat",
+    "remove_repeatable",
+    "step",
+    "extend_leases",
+)
 
 
 @pytest.fixture

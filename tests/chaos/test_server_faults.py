@@ -1,4 +1,4 @@
-"""The server forgets scripts, drops connections, restarts: workers, producers and schedulers go on by themselves."""
+"""The server forgets scripts, drops connections, restarts: whoever uses it goes on by itself."""
 
 from __future__ import annotations
 

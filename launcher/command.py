@@ -118,7 +118,7 @@ def _demonstrate(stack: Stack, planned: Plan) -> bool:
     """Whether the demonstration was shown to its end (and, with a report, all of it was read back)."""
     report = [] if planned.report is None else ["--report", str(planned.report)]
     command = [sys.executable, "-m", "launcher.demo", "--url", planned.base_url, *report]
-    stack.add(DEMO, "exec " + shlex.join(command), planned.environ, restart=False)
+    stack.add(DEMO, shlex.join(command), planned.environ, restart=False)
     stack.start(DEMO)
     is_trial = planned.report is not None
     stack.run_until(lambda: stack.ended(DEMO) or (is_trial and bool(stack.hopeless)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 from types import FrameType
@@ -19,6 +23,9 @@ from honcho.process import Popen, Process
 SETTLED_S = 10.0
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
+PLAIN_COMMAND = re.compile(r"(?!exec )[\w./-]+(?: +[\w./:,=@+-]+)*")
+#: Linux's prctl option: the signal a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
 
 
 class SupervisedProcess(Process):
@@ -64,15 +71,30 @@ class SupervisedProcess(Process):
         self._send_message({"returncode": code}, type="stop")
 
     def _run_once(self) -> int:
-        child = self._child = Popen(self.cmd, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL)
+        child = self._child = Popen(
+            without_shell(self.cmd),
+            env=self.env,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent(),
+        )
         self._send_message({"pid": child.pid}, type="start")
-        sweeper = threading.Thread(target=_sweep_when_ended, args=(child,), daemon=True)
+        sweeper = threading.Thread(target=self._sweep_when_ended, args=(child,), daemon=True)
         sweeper.start()
         for line in iter(child.stdout.readline, b""):
             self._send_message(line)
         child.stdout.close()
         sweeper.join()
         return int(child.returncode)
+
+    def _sweep_when_ended(self, child: Popen) -> None:
+        """What a dead process leaves in its group would hold its output open, its port and its locks.
+
+        While all is stopping, what is left in the group has been asked to end as well and gets its grace.
+        """
+        child.wait()
+        if not self.stopping.is_set():
+            signal_group(child.pid, signal.SIGKILL)
 
     def _follow_the_launcher(self) -> None:
         launcher = multiprocessing.parent_process()
@@ -97,10 +119,17 @@ def signal_group(pid: int, signum: signal.Signals) -> None:
         pass
 
 
-def _sweep_when_ended(child: Popen) -> None:
-    """What a dead process leaves in its group would hold its output open, its port and its locks."""
-    child.wait()
-    signal_group(child.pid, signal.SIGKILL)
+def without_shell(command: str) -> str:
+    """A plain command takes the shell's place, so that signals and exit codes are its own."""
+    return f"exec {command}" if PLAIN_COMMAND.fullmatch(command) else command
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    """What makes a child get SIGTERM when its supervisor is killed, where the system can (Linux)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork, where little is allowed
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _disregard_signals() -> None:

@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from launcher.stack import manner_of_death
+from launcher.supervised import without_shell
 from tests.launcher.conftest import Start
 from tests.support.processes import PythonProcess
 from tests.support.waiting import wait_until
@@ -144,6 +146,42 @@ def test_nothing_is_left_when_the_launcher_itself_is_killed(run_stack: RunStack)
     stack.kill()
 
     wait_until(lambda: not _alive(child), 10_000, "the end of the orphan")
+
+
+if sys.platform == "linux":  # other systems do not tell a child that its parent was killed
+
+    def test_nothing_is_left_when_its_supervisors_are_killed_with_it(run_stack: RunStack) -> None:
+        stack = run_stack("child=echo $$ stands; while :; do sleep 0.05; done")
+        child = _pid(stack)
+
+        os.killpg(stack.pid, signal.SIGKILL)
+
+        wait_until(lambda: not _alive(child), 10_000, "the end of the orphan")
+
+
+def test_a_shell_line_drains_as_a_plain_command_does(run_stack: RunStack) -> None:
+    """The shell of a compound line dies of SIGTERM at once; what it started still gets its grace."""
+    slow = "trap 'sleep 0.5; echo leaves; exit 0' TERM; echo stands; while :; do sleep 0.05; done"
+    stack = run_stack(f'compound=sh -c "{slow}"; true')
+
+    stack.interrupt()
+
+    assert stack.wait() == 0
+    assert "| leaves" in stack.output()
+
+
+@pytest.mark.parametrize(
+    ("command", "run_as"),
+    [
+        ("rq worker notifications emails", "exec rq worker notifications emails"),
+        ("python -m web", "exec python -m web"),
+        ("PORT=1 python -m web", "PORT=1 python -m web"),
+        ("sleep 1; echo done", "sleep 1; echo done"),
+        ("exec python -m web", "exec python -m web"),
+    ],
+)
+def test_plain_commands_run_without_a_shell_around_them(command: str, run_as: str) -> None:
+    assert without_shell(command) == run_as
 
 
 @pytest.mark.parametrize(("code", "words"), [(3, "ended with exit code 3"), (-9, "was killed by SIGKILL")])

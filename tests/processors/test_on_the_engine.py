@@ -30,7 +30,7 @@ def running(
 
 
 def _finish(*jobs: Job) -> list[Any]:
-    return [job.finished(timeout=10) for job in jobs]
+    return [job.finished(timeout=10_000) for job in jobs]
 
 
 def test_an_order_is_processed_and_confirmed(running: Resources, make_order: Callable[..., Order]) -> None:

@@ -309,7 +309,7 @@ def test_a_running_job_is_not_deleted(
     assert error_of(admin_client.post(f"{Q}/job/{job.rq_id}/delete")) == (409, "job_active")
     assert admin_client.post(f"{Q}/queue/emails/started/empty").json == {"status": "OK", "count": 0}
     ends.append(True)
-    assert job.finished(timeout=10) == "sent"
+    assert job.finished(timeout=10_000) == "sent"
 
 
 def test_a_failed_job_runs_again(admin_client: FlaskClient, emails: Queue, run_worker: RunWorker) -> None:

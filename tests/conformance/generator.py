@@ -34,6 +34,14 @@ _WEIGHTS: dict[str, int] = {
     "logs": 2,
     "count_by_types": 2,
 }
+_HANDLERS: dict[str, list[list[Step]]] = {
+    "ok": [[{"take": 3}, {"return": "ok"}]],
+    "reports": [[{"take": 3}, {"progress": 50}, {"log": "half"}, {"progress": 100}, {"return": [1, 2]}]],
+    "fails-once": [[{"take": 3}, {"fail": "first"}], [{"take": 3}, {"return": "second"}]],
+    "fails-twice": [[{"take": 3}, {"fail": "first"}], [{"take": 3}, {"fail": "second"}], [{"take": 3}]],
+    "fails": [[{"take": 3}, {"fail": "boom"}]],
+    "gives-up": [[{"take": 3}, {"discard": True}, {"fail": "no use"}]],
+}
 
 
 class SequenceGenerator:
@@ -76,6 +84,53 @@ class SequenceGenerator:
             "handlers": {"*": [[{"gate": True}]]},
             "steps": [*steps, {"do": "jobs"}],
         }
+
+    def draining(self, jobs: int) -> dict[str, Any]:
+        """A scenario of two full queues that a worker empties at full speed, with retries and delays.
+
+        With one slot the starts and events are compared in order, with several the outcomes only.
+        """
+        slots = self._random.choice([1, 1, 4])
+        quiet = {"active": 0, "waiting": 0, "paused": 0, "delayed": 0}
+        waves = [self._wave(jobs // 2, slots) for _ in range(2)]
+        return {
+            "title": "a random queue, drained",
+            "trace": ["starts", "events", "global_events"] if slots == 1 else [],
+            "ignore_events": ["drained"],
+            "handlers": _HANDLERS,
+            "steps": [
+                *({"do": "add", **job} for job in waves[0]),
+                {"do": "work", "concurrency": {**dict.fromkeys(_HANDLERS, 0), "ok": slots}},
+                {"do": "wait_for", "counts": quiet},
+                {"do": "pause"},
+                {"do": "add_bulk", "jobs": waves[1]},
+                {"do": "resume"},
+                {"do": "wait_for", "counts": quiet},
+                {"do": "counts"},
+                {"do": "jobs"},
+                *({"do": "typed", "type": each} for each in ("completed", "failed") if slots == 1),
+            ],
+        }
+
+    def _wave(self, jobs: int, slots: int) -> list[Step]:
+        """Jobs without a delay, and some that come due one by one when those are done."""
+        wave = [self._quick_job(slots) for _ in range(jobs)]
+        plain = [job["opts"] for job in wave if "priority" not in job["opts"]]
+        for number, opts in enumerate(self._random.sample(plain, len(plain) // 3)):
+            opts["delay"] = 500 + 100 * number
+        return wave
+
+    def _quick_job(self, slots: int) -> Step:
+        opts: Step = {"attempts": self._random.randint(1, 4)}
+        if self._uses_lifo and self._chance(0.3):
+            opts["lifo"] = True
+        elif not self._uses_lifo and self._chance(0.5):
+            opts["priority"] = self._random.randint(1, 3)
+        if self._chance(0.2):
+            opts["removeOnComplete"] = self._random.choice([True, False])
+        if slots == 1 and self._chance(0.2):
+            opts["removeOnFail"] = self._random.choice([True, 2])
+        return {"name": self._random.choice(list(_HANDLERS)), "data": {}, "opts": opts}
 
     def _add(self) -> Step:
         self._handles += 1

@@ -92,12 +92,13 @@ def _stack(planned: Plan) -> Stack:
 
 
 def _start(stack: Stack, planned: Plan, began: float) -> None:
-    """The store, then the rest; returns when the API is ready or somebody asks to stop."""
+    """Start all; returns when the API is ready or somebody asks to stop."""
+    stack.start(WEB)  # takes longest, and needs no Redis before its first request
     if planned.store_command is not None:
         stack.start(STORE)
         _await(stack, STORE, lambda: _answers(planned.redis_url))
     if not stack.requests:
-        for name in planned.commands:
+        for name in [name for name in planned.commands if name != WEB]:
             stack.start(name)
         _await(stack, WEB, Api(planned.base_url).is_ready)
     if not stack.requests:

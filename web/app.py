@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app = Flask(__name__)
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     services = build_services(settings, resources)
     app.extensions["bthwani"] = services
     for area in (auth, orders, messages, jobs, health, fonts):

@@ -8,14 +8,13 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from marshmallow import ValidationError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from bthwani_jobs.errors import InvalidInput, OutcomeUnknown
+from bthwani_jobs.errors import InvalidInput
 from web.messages import LANGUAGES, MESSAGES, sentence, translated_details
 from web.problems import Problem
+from web.services.adding import UNREACHABLE
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(InvalidInput, _invalid_response)
     app.register_error_handler(HTTPException, _http_response)
     app.register_error_handler(Exception, _unexpected_response)
-    for kind in (RedisConnectionError, RedisTimeoutError, OutcomeUnknown, OperationalError):
+    for kind in (*UNREACHABLE, OperationalError):
         app.register_error_handler(kind, _unreachable_response)
 
 

@@ -57,6 +57,11 @@ MESSAGES = {
         "The order is still being processed; try again shortly.",
         "الطلب قيد المعالجة، حاول مرة أخرى بعد قليل.",
     ),
+    "order_not_started": Message(
+        503,
+        "The order is stored, but its processing could not be started; confirm it in a moment.",
+        "تم حفظ الطلب، لكن تعذّر بدء معالجته الآن، أكّده بعد قليل.",
+    ),
     "order_refused": Message(409, "The order was refused: {reason}", "رُفض الطلب: {reason}"),
     "job_unreadable": Message(409, "RQ cannot read this job's record.", "تعذّرت قراءة سجل هذه المهمة."),
     "job_state": Message(

@@ -148,9 +148,12 @@ class FakeQueue:
     def __init__(self, name: str, on_add: Callable[[FakeJob], None] | None = None) -> None:
         self.name = name
         self.jobs: dict[str, FakeJob] = {}
+        self.is_down = False
         self._on_add = on_add
 
     def add(self, name: str, data: Any, **options: Any) -> FakeJob:
+        if self.is_down:
+            raise redis.ConnectionError("refused")
         job = FakeJob(self, name, data, options)
         if self._on_add is not None:
             self._on_add(job)

@@ -42,6 +42,13 @@ def test_registering_stores_the_account_and_welcomes_it_by_mail(database: Databa
     }
 
 
+def test_an_account_is_made_even_if_its_welcome_cannot_be_added(database: Database) -> None:
+    emails = FakeQueue("emails")
+    emails.is_down = True
+    accounts = service(database, emails)
+    assert accounts.register(AMAL).id == accounts.authenticate("amal@example.com", "long enough").id
+
+
 def test_an_address_is_registered_once_however_it_is_written(database: Database) -> None:
     emails = FakeQueue("emails")
     accounts = service(database, emails)

@@ -144,12 +144,17 @@ def test_an_order_in_work_cannot_be_confirmed_yet(shop: Shop, status: OrderStatu
     assert not shop.queues["emails"].jobs
 
 
-def test_an_order_whose_processing_was_never_added_gets_it_when_it_is_confirmed(shop: Shop) -> None:
-    order = shop.place()
-    shop.queues["orders"].jobs.clear()
-    with pytest.raises(Problem):
-        shop.orders.confirm(shop.customer, order.id)
+def test_an_order_whose_jobs_could_not_be_added_gets_them_when_it_is_confirmed(shop: Shop) -> None:
+    shop.queues["orders"].is_down = True
+    with pytest.raises(Problem) as refused:
+        shop.orders.create(shop.customer, [Line(1, 1)])
+    assert (refused.value.code, refused.value.retry_after) == ("order_not_started", 5)
+    shop.queues["orders"].is_down = False
+    with pytest.raises(Problem) as refused:
+        shop.orders.confirm(shop.customer, refused.value.details["orderId"])
+    assert refused.value.code == "order_in_progress"
     assert [job.name for job in shop.queues["orders"].jobs.values()] == ["process-order"]
+    assert [job.name for job in shop.queues["notifications"].jobs.values()] == ["send-notification"]
 
 
 def test_a_refused_order_says_why(shop: Shop) -> None:

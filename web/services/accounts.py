@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -17,6 +18,9 @@ from processors.database import Database, insert_once
 from processors.records import User
 from web.problems import Problem
 from web.services import passwords
+from web.services.adding import UNREACHABLE, add_job
+
+logger = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 12 * 60 * 60
 _TOKEN_SALT = "bthwani-api-token"
@@ -57,7 +61,10 @@ class Accounts:
         self._first_admin = first_admin
 
     def register(self, registration: Registration) -> User:
-        """Create the account, then add ``send-welcome-email``. Raises ``email_taken``."""
+        """Create the account, then add ``send-welcome-email``. Raises ``email_taken``.
+
+        An account without its welcome is better than none: a mail that cannot be added is only logged.
+        """
         email = _normal(registration.email)
         if self._is_first_admin(email):
             raise Problem("email_taken")
@@ -75,12 +82,15 @@ class Accounts:
                 session.expunge(user)
         except IntegrityError:
             raise Problem("email_taken") from None
-        self._emails.add(
-            contracts.SEND_WELCOME_EMAIL,
-            {"email": user.email, "name": user.full_name, "language": user.language},
-            job_id=f"{contracts.SEND_WELCOME_EMAIL}-{user.id}",
-        )
+        self._welcome(user)
         return user
+
+    def _welcome(self, user: User) -> None:
+        data = {"email": user.email, "name": user.full_name, "language": user.language}
+        try:
+            add_job(self._emails, contracts.SEND_WELCOME_EMAIL, data)
+        except UNREACHABLE as error:
+            logger.error("The welcome mail of user %s could not be added: %s", user.id, error)
 
     def authenticate(self, email: str, password: str) -> User:
         """The account these credentials open. Raises ``wrong_credentials``, whichever of the two is wrong."""

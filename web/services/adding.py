@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bthwani_jobs import Job, Queue
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bthwani_jobs import Job, OutcomeUnknown, Queue
+
+#: What the queues raise while their Redis cannot be reached.
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OutcomeUnknown)
 
 
 def add_job(queue: Queue, name: str, data: dict[str, Any], **options: Any) -> Job:

@@ -30,12 +30,14 @@ from processors.records import (
 from processors.texts import refusal
 from web.messages import LANGUAGES
 from web.problems import Problem
-from web.services.adding import add_job
+from web.services.adding import UNREACHABLE, add_job
 
 Row = TypeVar("Row", bound=Base)
 
 #: Seconds a client should wait before it confirms an order that is still in work.
 RETRY_AFTER_SECONDS = 1
+#: The same, when the queues cannot be reached.
+UNREACHABLE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Orders:
     def create(
         self, user: User, lines: list[Line], *, delivery_address: str = "", marketer_id: int | None = None
     ) -> tuple[Order, list[Job]]:
-        """Store the order at today's prices, then add ``send-notification`` and ``process-order``."""
+        """Store the order at today's prices, then add ``send-notification`` and ``process-order``.
+
+        Raises ``product_not_found``, ``user_not_found`` for the marketer, and ``order_not_started``.
+        """
         with self._database.transaction() as session:
             if marketer_id is not None and session.get(User, marketer_id) is None:
                 raise Problem("user_not_found")
@@ -89,7 +94,13 @@ class Orders:
             session.flush()
             order_id = order.id
         order = self._stored(order_id)
-        return order, [self._add_created_notification(user, order), self._add_processing(order)]
+        try:
+            return order, self._add_first_jobs(order)
+        except UNREACHABLE:
+            # Whoever places it again would have two; confirming it adds what is missing.
+            raise Problem(
+                "order_not_started", {"orderId": order_id}, retry_after=UNREACHABLE_SECONDS
+            ) from None
 
     def get(self, user: User, order_id: int) -> tuple[Order, Outcome]:
         """The order and its results; other people's orders exist for administrators only."""
@@ -113,7 +124,9 @@ class Orders:
         if status == OrderStatus.REFUSED:
             raise _refused(reason)
         if status != OrderStatus.CONFIRMED:
-            self._add_processing(order)  # there already, unless a crash came between the commit and the add
+            self._add_first_jobs(
+                order
+            )  # there already, unless the commit came through and the adding did not
             raise Problem("order_in_progress", {"status": status}, retry_after=RETRY_AFTER_SECONDS)
         return order, self._add_confirmation_jobs(order)
 
@@ -133,14 +146,17 @@ class Orders:
             raise Problem("order_not_found")
         return order
 
-    def _add_created_notification(self, user: User, order: Order) -> Job:
+    def _add_first_jobs(self, order: Order) -> list[Job]:
+        return [self._add_created_notification(order), self._add_processing(order)]
+
+    def _add_created_notification(self, order: Order) -> Job:
         title, body = (
             ("تم إنشاء طلبك", f"طلب رقم {order.number} تم إنشاؤه بنجاح")
-            if user.language == "ar"
+            if order.user.language == "ar"
             else ("Your order was placed", f"Order {order.number} was placed successfully")
         )
         data = {
-            "userId": user.id,
+            "userId": order.user_id,
             "title": title,
             "body": body,
             "type": "order",

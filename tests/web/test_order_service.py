@@ -149,9 +149,10 @@ def test_an_order_whose_jobs_could_not_be_added_gets_them_when_it_is_confirmed(s
     with pytest.raises(Problem) as refused:
         shop.orders.create(shop.customer, [Line(1, 1)])
     assert (refused.value.code, refused.value.retry_after) == ("order_not_started", 5)
+    order_id = refused.value.details["orderId"]
     shop.queues["orders"].is_down = False
     with pytest.raises(Problem) as refused:
-        shop.orders.confirm(shop.customer, refused.value.details["orderId"])
+        shop.orders.confirm(shop.customer, order_id)
     assert refused.value.code == "order_in_progress"
     assert [job.name for job in shop.queues["orders"].jobs.values()] == ["process-order"]
     assert [job.name for job in shop.queues["notifications"].jobs.values()] == ["send-notification"]

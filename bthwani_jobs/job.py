@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .core.ids import job_id_of
@@ -15,10 +13,7 @@ from .core.states import JobState
 from .core.timestamps import ms_of
 from .core.wire import bull_options, options_of
 from .errors import (
-    ClosingQueue,
-    FinishedUnknown,
     InvalidInput,
-    JobFailed,
     JobLocked,
     LockNotHeld,
     MissingKey,
@@ -26,32 +21,21 @@ from .errors import (
     NotRetriable,
     UnreadableJob,
 )
+from .finished import Outcome, OutcomeQueue
 from .store import adding, admin, reading
-from .store.calling import QueueStore
-
-#: How often `Job.finished` looks for itself, should an event have been lost.
-WATCHDOG_S = 5.0
-#: How long the event of a job that is gone may still be on its way.
-EVENT_WITHIN_S = 0.5
 
 _NOTHING: Any = object()
 
 Raw = Mapping[str, bytes | str]
 
 
-class JobQueue(Protocol):
+class JobQueue(OutcomeQueue, Protocol):
     """What a job needs of the queue it belongs to."""
 
     name: str
     token: str
     settings: QueueSettings
 
-    @property
-    def store(self) -> QueueStore: ...
-    @property
-    def closed(self) -> bool: ...
-    def on(self, event: str, listener: Callable[..., Any]) -> Any: ...
-    def off(self, event: str, listener: Callable[..., Any]) -> Any: ...
     def emit(self, event: str, *args: Any) -> None: ...
 
 
@@ -333,7 +317,7 @@ class Job:
         ``timeout`` in ms (TimeoutError). Raises FinishedUnknown for a job that is gone (Q-27) and
         ClosingQueue when the queue is closed meanwhile.
         """
-        return _Outcome(self).wait(None if timeout is None else timeout / 1000)
+        return Outcome(self.queue, self.rq_id).wait(None if timeout is None else timeout / 1000)
 
     def check_readable(self) -> None:
         """For the worker: raises UnreadableJob, naming the field, if something stored is not what this
@@ -398,73 +382,3 @@ def _whole(value: bytes | str | None, fallback: int = 0) -> int:
 
 def _to_text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode(errors="replace")
-
-
-class _Outcome:
-    """Waits for one job: subscribed first, then the stored state, then again at every watchdog tick."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.changed = threading.Event()
-        self.seen: tuple[str, Any] | None = None
-
-    def wait(self, timeout_s: float | None) -> Any:
-        queue = self.job.queue
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        listeners: dict[str, Callable[..., Any]] = {
-            "global:completed": self._completed,
-            "global:failed": self._failed,
-            "close": self.changed.set,
-        }
-        for event, listener in listeners.items():
-            queue.on(event, listener)
-        try:
-            while True:
-                if self.seen is None and not queue.closed:
-                    self._read()
-                if self.seen is not None:
-                    return self._settle(self.seen)
-                if queue.closed:
-                    raise ClosingQueue(self.job.id)
-                self._sleep(deadline)
-        finally:
-            for event, listener in listeners.items():
-                queue.off(event, listener)
-
-    def _sleep(self, deadline: float | None) -> None:
-        left = WATCHDOG_S if deadline is None else min(WATCHDOG_S, deadline - time.monotonic())
-        if left <= 0:
-            raise TimeoutError(f"Job {self.job.id} did not finish in time; it goes on.")
-        self.changed.wait(left)
-        self.changed.clear()
-
-    def _completed(self, job_id: str, text: str | None) -> None:
-        if job_id == self.job.id:
-            self.seen = ("completed", text)
-            self.changed.set()
-
-    def _failed(self, job_id: str, reason: str) -> None:
-        if job_id == self.job.id:
-            self.seen = ("failed", reason)
-            self.changed.set()
-
-    def _read(self) -> None:
-        store = self.job.queue.store
-        raw = reading.get_hash(store, self.job.rq_id)
-        if raw is None:
-            # Removed on completion just now: then its event is on the way.
-            self.changed.wait(EVENT_WITHIN_S)
-            if self.seen is None:
-                raise FinishedUnknown(self.job.id)
-            return
-        state = reading.get_state(store, self.job.rq_id)
-        if state in (JobState.COMPLETED, JobState.FAILED):
-            stored = reading.get_hash(store, self.job.rq_id) or raw
-            field = "rv" if state is JobState.COMPLETED else "fr"
-            self.seen = (state.value, _to_text(stored.get(field, b"")))
-
-    def _settle(self, seen: tuple[str, Any]) -> Any:
-        outcome, text = seen
-        if outcome == "failed":
-            raise JobFailed(self.job.id, text or "Unknown reason")
-        return decode_json(text) if text else None

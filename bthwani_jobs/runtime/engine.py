@@ -13,9 +13,10 @@ from ..core.states import JobState
 from ..errors import QueueClosed
 from ..queue import Queue
 from ..store import reading
+from .limits import RunLimits
 from .lock_renewer import LockRenewer
 from .registry import Binding
-from .runner import QueueRunner, RunLimits
+from .runner import QueueRunner
 from .stalled_checker import check
 
 log = logging.getLogger("rq.worker")

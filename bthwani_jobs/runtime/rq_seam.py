@@ -41,9 +41,9 @@ from ..store import admin
 from ..store.claiming import begin_stock_run
 from ..store.connection import address, client
 from .engine import Engine
+from .limits import RunLimits
 from .processing import Run, prepare
 from .registry import Binding, Processor, bind, configured_processors
-from .runner import RunLimits
 
 log = logging.getLogger("rq.worker")
 
@@ -201,9 +201,9 @@ class Worker(rq.Worker):
 
     def _report(self, engine: Engine) -> None:
         """Bring RQ's record of this worker up to date; never re-create one that has expired."""
-        completed = sum(runner.completed for runner in engine.runners)
-        failed = sum(runner.failed for runner in engine.runners)
-        seconds = sum(runner.working_time_s for runner in engine.runners)
+        completed = sum(runner.announcer.completed for runner in engine.runners)
+        failed = sum(runner.announcer.failed for runner in engine.runners)
+        seconds = sum(runner.announcer.working_time_s for runner in engine.runners)
         state = WorkerStatus.BUSY if engine.is_busy else WorkerStatus.IDLE
         if (completed, failed) == self._reported[:2] and state == self.get_state():
             return
@@ -218,7 +218,7 @@ class Worker(rq.Worker):
         self._reported = (completed, failed, seconds)
 
     def _jobs_run(self, engine: Engine) -> int:
-        return sum(runner.completed + runner.failed for runner in engine.runners)
+        return sum(runner.announcer.completed + runner.announcer.failed for runner in engine.runners)
 
     # Signals and commands
 

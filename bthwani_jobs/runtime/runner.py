@@ -15,14 +15,14 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
-from ..core.ids import job_id_of
 from ..core.timestamps import iso_of
-from ..errors import LockMismatch, LockMissing, MissingKey
 from ..job import Job
 from ..queue import Queue
 from ..store.adding import move_due
 from ..store.claiming import ClaimedRow, FinishedRun, StepClient, StepReply, set_marker
+from .announcer import Announcer
 from .executors import LoopExecutor, ThreadExecutor
+from .limits import RunLimits
 from .processing import Run, call, conclude, prepare, time_out
 from .registry import Binding
 from .waiting import Bell, MarkerWait, sleep
@@ -37,48 +37,10 @@ ABANDONED_PER_SLOT = 10
 #: A closing runner gives up on a Redis that does not answer.
 CLOSE_WITHIN_S = 5.0
 
-_COMMANDS = {
-    "complete": "finished",
-    "fail": "failed",
-    "retry": "retry",
-    "delay": "delayed",
-    "give_back": "waiting",
-}
-_LOST = {"missing_key": MissingKey, "missing_lock": LockMissing, "mismatch": LockMismatch}
-
-
-class RunLimits:
-    """What ends a worker by itself: burst, a number of jobs, a time without work. Shared by its runners."""
-
-    def __init__(
-        self, burst: bool = False, max_jobs: int | None = None, max_idle_s: float | None = None
-    ) -> None:
-        self.burst = burst
-        self.max_idle_s = max_idle_s
-        self._left = max_jobs
-        self._lock = threading.Lock()
-
-    def take(self, wanted: int) -> int:
-        """How many of ``wanted`` jobs may still be claimed; reserves them."""
-        if self._left is None:
-            return wanted
-        with self._lock:
-            granted = min(wanted, self._left)
-            self._left -= granted
-            return granted
-
-    def give_back(self, unused: int) -> None:
-        if self._left is not None and unused:
-            with self._lock:
-                self._left += unused
-
-    @property
-    def is_used_up(self) -> bool:
-        return self._left == 0
-
 
 class QueueRunner:
-    """Runs the jobs of one queue with ``binding.slots`` slots. ``on_end`` is called when its loop ends."""
+    """Runs the jobs of one queue with ``binding.slots`` slots; ``on_idle`` hears when a limit has ended
+    its work."""
 
     def __init__(
         self,
@@ -93,9 +55,7 @@ class QueueRunner:
         self.binding = binding
         self.limits = limits
         self.running: dict[str, Run] = {}
-        self.completed = 0
-        self.failed = 0
-        self.working_time_s = 0.0
+        self.announcer = Announcer(queue)
         self.is_idle = False
         #: the queue is paused or workers are suspended
         self.is_held = False
@@ -109,8 +69,8 @@ class QueueRunner:
         self._bell = Bell()
         self._ended: deque[Run] = deque()
         self._give_back: list[FinishedRun] = []
-        self._threads = ThreadExecutor(f"job:{queue.name}", self._begins, self._has_ended)
-        self._loop = LoopExecutor(f"loop:{queue.name}", self._begins, self._has_ended)
+        self._threads = ThreadExecutor(f"job:{queue.name}", self.announcer.begins, self._has_ended)
+        self._loop = LoopExecutor(f"loop:{queue.name}", self.announcer.begins, self._has_ended)
         self._must_fetch = True
         self._had_work = False
         self._next_due = float("inf")
@@ -141,10 +101,11 @@ class QueueRunner:
         return [] if self._abandoning else list(self.running.values())
 
     def join(self) -> None:
-        """Until the loop has ended. With ``stop(abandon=True)`` not longer than a moment: a handler that
-        runs in the
-        loop's own thread cannot be interrupted. From one of its own handlers, which would wait for itself:
-        not at all."""
+        """Until the loop has ended.
+
+        With ``stop(abandon=True)`` not longer than a moment: a handler that runs in the loop's own thread
+        cannot be interrupted. From one of its own handlers, which would wait for itself: not at all.
+        """
         current = threading.current_thread()
         if self.thread is current or current.name.startswith(self._threads.name):
             return
@@ -157,15 +118,11 @@ class QueueRunner:
     def look_at_delayed(self) -> None:
         """Move due jobs whatever the slots do: a busy queue's jobs become due too."""
         _, _, moved = move_due(self.queue.store)
-        self._announce_moved(moved)
+        self.announcer.moved(moved)
 
     def _has_ended(self, run: Run) -> None:
         self._ended.append(run)
         self._bell.ring()
-
-    def _begins(self, run: Run) -> None:
-        if self.queue.hears("active"):
-            self.queue.emit("active", run.job, None, "waiting")
 
     # The loop
 
@@ -248,8 +205,12 @@ class QueueRunner:
             self.is_held = reply.held > 0
         date = iso_of(reply.now_ms)
         for run, outcome in zip(ended, finished, strict=True):
-            self._announce(run, outcome, reply.lost.get(run.job.rq_id), date)
-        self._announce_fetch(reply, want)
+            self.announcer.ended(run, outcome, reply.lost.get(run.job.rq_id), date)
+        self.announcer.set_aside(reply.aside)
+        self.announcer.moved(reply.moved)
+        if want and not reply.jobs and reply.held < 2 and self._had_work:
+            self._had_work = False
+            self.queue.emit("drained")
         for row in reply.jobs:
             self._begin(row, date)
 
@@ -305,7 +266,7 @@ class QueueRunner:
             self._loop.submit(run)
         elif self.binding.slots == 1 and run.deadline is None:
             # The only slot: nobody waits for this thread, and a hand-over would cost more than many handlers.
-            self._begins(run)
+            self.announcer.begins(run)
             call(run)
             self._ended.append(run)
         else:
@@ -326,61 +287,6 @@ class QueueRunner:
                 error,
             )
             self.queue.emit("error", error)
-
-    def _announce(self, run: Run, outcome: FinishedRun, lost: str | None, date: str) -> None:
-        self.working_time_s += time.monotonic() - run.started
-        job = run.job
-        if lost is not None:
-            error = _LOST[lost](job.id, _COMMANDS[outcome.kind])
-            log.warning("Queue %s: %s; its outcome is dropped.", self.queue.name, error)
-            self.queue.emit("error", error)
-            return
-        if run.error is None:
-            self.completed += 1
-            if log.isEnabledFor(logging.DEBUG):
-                took_ms = (time.monotonic() - run.started) * 1000
-                log.debug(
-                    "Job %s (%s) of queue %s completed in %.0f ms", job.id, job.name, self.queue.name, took_ms
-                )
-            if self.queue.hears("completed"):
-                job.note_finish(date, run.result)
-                self.queue.emit("completed", job, run.result, "active")
-            return
-        self.failed += 1
-        self._log_failure(job, outcome)
-        if outcome.kind == "fail":
-            job.note_finish(date)
-        self.queue.emit("failed", job, run.error, "active")
-
-    def _log_failure(self, job: Job, outcome: FinishedRun) -> None:
-        follows = {
-            "fail": "failed for good",
-            "retry": "runs again at once",
-            "delay": f"runs again in {outcome.delay_ms} ms",
-        }
-        log.warning(
-            "Job %s (%s) of queue %s: attempt %d of %d: %s; %s",
-            job.id,
-            job.name,
-            self.queue.name,
-            outcome.attempts_made,
-            job.opts.attempts,
-            outcome.text,
-            follows[outcome.kind],
-        )
-
-    def _announce_fetch(self, reply: StepReply, want: int) -> None:
-        for rq_job_id, why in reply.aside:
-            log.warning("Queue %s: entry %r set aside: %s.", self.queue.name, rq_job_id, why)
-        self._announce_moved(reply.moved)
-        if want and not reply.jobs and reply.held < 2 and self._had_work:
-            self._had_work = False
-            self.queue.emit("drained")
-
-    def _announce_moved(self, moved: list[str]) -> None:
-        if moved and self.queue.hears("waiting"):
-            for rq_job_id in moved:
-                self.queue.emit("waiting", job_id_of(rq_job_id), None)
 
     # Sleeping
 

@@ -55,7 +55,7 @@ def failing() -> Processor:
 
 
 def added(queue: Queue, name: str = "send-email", data: Any = None, **options: Any) -> Job:
-    job = queue.add(name, data if data is not None else {}, **options)
+    job = queue.add(name, data if data is not None else {}, **{"attempts": 1, **options})
     assert job is not None
     return job
 

@@ -7,7 +7,8 @@ All bodies are JSON. Everything but registering, logging in, the products and th
 ``POST /auth/login`` ``{email, password}`` → ``{token, expiresIn, user}``
 ``POST /users/<id>/credit`` (admin) ``{amountMinor}`` → ``{user}``
 ``GET /products`` → ``{products}``
-``POST /orders`` ``{items: [{productId, quantity}], deliveryAddress?, marketerId?}`` → 201 ``{order, jobs}``
+``POST /orders`` ``{items: [{productId, quantity}], deliveryAddress?, marketerId?}`` → 201 ``{order, jobs}``;
+503 ``order_not_started`` when it is stored but its jobs could not be added: confirming it adds them
 ``GET /orders/<id>`` → ``{order, outcome: {invoice, commission, analytics, notifications, emails}}``
 ``POST /orders/<id>/confirm`` → ``{order, jobs}``; 409 with Retry-After while in work, 409 when refused
 ``GET /notifications`` → ``{notifications}``, newest first

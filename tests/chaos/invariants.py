@@ -147,11 +147,9 @@ def _wrong_fields(taken: Snapshot) -> list[str]:
                 found.append(f"{rq_id} has no field {name}")
         if row.get("origin") != taken.queue:
             found.append(f"{rq_id} has the origin {row.get('origin')}")
-        if status != "started":
-            found += [
-                f"{rq_id} is {status} and still has {name}" for name in ("tk", "worker_name") if name in row
-            ]
-        elif not taken.is_stock_run(rq_id):
+        if status != "started" and "tk" in row:
+            found.append(f"{rq_id} is {status} and still has a token")
+        if status == "started" and not taken.is_stock_run(rq_id):
             found += [
                 f"{rq_id} is active without {name}"
                 for name in ("tk", "worker_name", "started_at")

@@ -39,6 +39,15 @@ def versions(server: Server, bull_package: Path) -> dict[str, str]:
     }
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """Processor time a process and its ended children have used; None where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return sum(map(int, fields[11:15])) / _TICKS
+
+
 class Others:
     """How much of the machine's processors was used by anything but the benchmark and its server."""
 

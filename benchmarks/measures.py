@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .machine import cpu_seconds
 from .server import Cost, Server
 from .systems.common import QUEUE, WARM_UP
 
@@ -48,11 +49,12 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one run: jobs a second, and what it cost the server."""
+    """Of one run: jobs a second, and what it cost the server and the system's own process."""
 
     rate: float
     jobs: int  #: that the cost is to be divided by
     cost: Cost
+    own_us: float | None  #: processor time a job, children included; None where the system does not say
 
 
 _RQ_KEYS = (f"rq:queue:{QUEUE}", f"rq:finished:{QUEUE}")
@@ -79,12 +81,12 @@ def _drain(slots: int, title: str, jobs: int, rq: Mapping[str, int] | None = Non
 
 
 QUICK = (
-    Measure("add", "add, one at a time", {"bull": 4000, "rq-simple": 4000, "ours-threads": 4000}),
-    Measure("add-bulk", "add in bulk", {"bull": 20000, "rq-simple": 20000, "ours-threads": 20000}),
+    Measure("add", "add, one at a time", {"bull": 3000, "rq-simple": 3000, "ours-threads": 3000}),
+    Measure("add-bulk", "add in bulk", {"bull": 15000, "rq-simple": 15000, "ours-threads": 15000}),
     # RQ's workers run one job at a time, and few a second.
-    _drain(1, "drain, 1 slot", 6000, {"rq-fork": 100, "rq-simple": 400}),
-    _drain(10, "drain, 10 slots", 20000),
-    _drain(50, "drain, 50 slots", 30000),
+    _drain(1, "drain, 1 slot", 5000, {"rq-fork": 100, "rq-simple": 400}),
+    _drain(10, "drain, 10 slots", 15000),
+    _drain(50, "drain, 50 slots", 20000),
 )
 
 
@@ -115,10 +117,10 @@ def _added(
 ) -> Outcome:
     server.reset()
     command = "add_bulk" if measure.name == "add-bulk" else "add"
-    seconds = float(json.loads(_call(system, command, environment))["seconds"])
+    took = json.loads(_call(system, command, environment))
     cost = server.cost()
     _expect(system, "stored", server.client.llen(system.waiting), jobs + WARM_UP)
-    return Outcome(jobs / seconds, jobs + WARM_UP, cost)
+    return Outcome(jobs / took["seconds"], jobs + WARM_UP, cost, took["cpu"] / jobs * 1e6)
 
 
 def _drained(
@@ -129,7 +131,9 @@ def _drained(
     server.reset()
     worker = subprocess.Popen([*system.command, "work"], env=environment, cwd=HERE.parent)
     try:
-        _wait_for_lines(proof, jobs, worker)
+        warm = int(jobs * WARM_UP_PART)
+        before = _wait_for_lines(system.name, proof, warm, worker)
+        after = _wait_for_lines(system.name, proof, jobs, worker)
         cost = server.cost()
         worker.send_signal(signal.SIGTERM)
         worker.wait(ENDS_WITHIN_S)
@@ -140,9 +144,9 @@ def _drained(
     _expect(system, "run", len({number for number, _ in ran}), jobs)
     _expect(system, "run in all", len(ran), jobs)
     _expect(system, "completed", server.client.zcard(system.completed), jobs)
-    times = sorted(int(moment) for _, moment in ran)
-    counted = times[int(jobs * WARM_UP_PART) :]
-    return Outcome((len(counted) - 1) / (counted[-1] - counted[0]) * 1e9, jobs, cost)
+    counted = sorted(int(moment) for _, moment in ran)[warm:]
+    rate = (len(counted) - 1) / (counted[-1] - counted[0]) * 1e9
+    return Outcome(rate, jobs, cost, _own_us(before, after))
 
 
 def _call(system: System, command: str, environment: Mapping[str, str]) -> str:
@@ -159,16 +163,30 @@ def _call(system: System, command: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def _wait_for_lines(proof: Path, lines: int, worker: subprocess.Popen[bytes]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A worker at one moment."""
+
+    lines: int
+    cpu_s: float | None
+
+
+def _wait_for_lines(name: str, proof: Path, lines: int, worker: subprocess.Popen[bytes]) -> _Seen:
     deadline = time.monotonic() + RUN_WITHIN_S
+    ran = 0
     while worker.poll() is None and time.monotonic() < deadline:
-        # Counting lines only once there may be enough of them: "0 " and a clock of at least a digit.
-        if proof.stat().st_size >= lines * 4 and proof.read_bytes().count(b"\n") >= lines:
-            return
-        time.sleep(0.05)
-    raise RuntimeError(
-        f"The worker ended or stood still: {proof.read_bytes().count(10)} of {lines} jobs ran."
-    )
+        ran = proof.read_bytes().count(b"\n")
+        if ran >= lines:
+            return _Seen(ran, cpu_seconds(worker.pid))
+        time.sleep(0.02)
+    ended = "stood still" if worker.poll() is None else f"ended with code {worker.returncode}"
+    raise RuntimeError(f"{name}: its worker {ended} after {ran} of {lines} jobs.")
+
+
+def _own_us(before: _Seen, after: _Seen) -> float | None:
+    if before.cpu_s is None or after.cpu_s is None or after.lines == before.lines:
+        return None
+    return (after.cpu_s - before.cpu_s) / (after.lines - before.lines) * 1e6
 
 
 def _expect(system: System, what: str, found: object, expected: int) -> None:

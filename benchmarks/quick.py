@@ -1,7 +1,8 @@
 """`make bench-quick`: this library, Bull and stock RQ side by side, in under three minutes.
 
-ROUNDS in the environment: how often everything is measured (3). Within a round the systems follow one another
-for each measure, in shuffled order, so a ratio compares runs that were seconds apart.
+ROUNDS in the environment: how often everything is measured, however long it takes (default: three times, or
+as often as the three minutes allow). Within a round the systems follow one another for each measure, in
+shuffled order, so a ratio compares runs that were seconds apart.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ from .server import Server, server
 HERE = Path(__file__).resolve().parent
 NODE = HERE / "node"
 RESULTS = HERE / "results"
+#: Unless ROUNDS says otherwise.
+ROUNDS = 3
+WITHIN_S = 175.0
 
 
 def main() -> None:
-    rounds = int(os.environ.get("ROUNDS", "3"))
+    rounds = int(os.environ.get("ROUNDS", "0"))
     started = time.monotonic()
     subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=NODE, check=True)
     with server() as own:
@@ -36,26 +40,30 @@ def main() -> None:
             "date": datetime.now(UTC).strftime("%d %B %Y"),
             "machine": description(),
             "versions": versions(own, NODE / "node_modules/bull/package.json"),
-            "rounds": rounds,
-            **_measured(own, rounds),
+            **_measured(own, rounds, started),
         }
     _write(facts)
     print(f"{time.monotonic() - started:.0f} s; written to {RESULTS.relative_to(HERE.parent)}/quick*")
 
 
-def _measured(own: Server, rounds: int) -> dict[str, Any]:
+def _measured(own: Server, rounds: int, started: float) -> dict[str, Any]:
+    """``rounds`` 0: three, or fewer if the next one would probably end too late."""
     records: dict[str, dict[str, list[dict[str, Any]]]] = {
         measure.name: {name: [] for name in measure.jobs} for measure in QUICK
     }
     others = []
-    for number in range(1, rounds + 1):
+    for number in range(1, (rounds or ROUNDS) + 1):
+        elapsed = time.monotonic() - started
+        if not rounds and elapsed * number > WITHIN_S * (number - 1) and number > 1:
+            _say(f"Only {number - 1} rounds: this machine is too busy for more in {WITHIN_S:.0f} s.")
+            break
         watch = Others(own)
         for measure, name, outcome in _round(own):
             records[measure].setdefault(name, []).append(_record(outcome))
-            _say(f"round {number} of {rounds}: {measure}, {name}: {outcome.rate:,.0f} jobs/s")
+            _say(f"round {number}: {measure}, {name}: {outcome.rate:,.0f} jobs/s")
         others.append(watch.share())
     _say("")
-    return {"others": others, "records": records}
+    return {"rounds": len(others), "others": others, "records": records}
 
 
 def _round(own: Server) -> Iterator[tuple[str, str, Outcome]]:
@@ -70,7 +78,8 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "rate": round(outcome.rate, 1),
         "reads": round(cost.reads / jobs, 3),
         "commands": round(cost.commands / jobs, 2),
-        "cpu_us": round(cost.cpu_s / jobs * 1e6, 1),
+        "server_us": round(cost.cpu_s / jobs * 1e6, 1),
+        "own_us": None if outcome.own_us is None else round(outcome.own_us, 1),
         "calls": {name: round(count / jobs, 2) for name, count in sorted(cost.calls.items())},
     }
 

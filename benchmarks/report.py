@@ -37,17 +37,22 @@ def rates(titles: Mapping[str, str], records: Records) -> list[list[str]]:
 
 def costs(titles: Mapping[str, str], records: Records) -> list[list[str]]:
     """Medians a job."""
-    rows = [["", "", "reads", "commands", "server µs", "calls a job"]]
+    rows = [["", "", "reads", "commands", "server µs", "own µs", "calls a job"]]
     for measure, systems in records.items():
         title = titles[measure]
         for name, rounds in systems.items():
-            middle = [median(each[field] for each in rounds) for field in ("reads", "commands", "cpu_us")]
-            numbers = [f"{middle[0]:.2f}", f"{middle[1]:.1f}", f"{middle[2]:.0f}"]
+            middle = [median(each[field] for each in rounds) for field in ("reads", "commands", "server_us")]
+            own = [each["own_us"] for each in rounds if each["own_us"] is not None]
+            numbers = [f"{middle[0]:.2f}", f"{middle[1]:.1f}", f"{middle[2]:.0f}", _whole(own)]
             calls = rounds[0]["calls"]
             often = sorted((item for item in calls.items() if item[1] >= 0.5), key=lambda item: -item[1])
             rows.append([title, _name(measure, name), *numbers, ", ".join(_call(*item) for item in often)])
             title = ""
     return rows
+
+
+def _whole(values: Sequence[float]) -> str:
+    return f"{median(values):.0f}" if values else "–"
 
 
 def _name(measure: str, system: str) -> str:

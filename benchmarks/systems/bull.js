@@ -16,6 +16,7 @@ async function main() {
 
   for (let n = 0; n < (command === 'fill' ? 0 : WARM_UP); n++) await queue.add('job', { n });
   const started = process.hrtime.bigint();
+  const used = process.cpuUsage();
   if (command === 'add') {
     for (let n = 0; n < jobs; n++) await queue.add('job', { n });
   } else {
@@ -24,7 +25,8 @@ async function main() {
       await queue.addBulk(Array.from({ length: size }, (_, i) => ({ name: 'job', data: { n: start + i } })));
     }
   }
-  console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - started) / 1e9 }));
+  const { user, system } = process.cpuUsage(used);
+  console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - started) / 1e9, cpu: (user + system) / 1e6 }));
   await queue.close();
 }
 

@@ -14,10 +14,12 @@ end
 
 -- Finished sets only grow: behind the newest of ours, also when the clock steps back.
 local function finish_score(set)
-  local newest = call('ZREVRANGEBYSCORE', set, LAST, FIRST, 'WITHSCORES', 'LIMIT', 0, 1)
   local score = now * K
-  if newest[1] then score = math.max(score, tonumber(newest[2]) + 1) end
-  return format('%.0f', score)
+  local newest = tonumber(call('ZREVRANGE', set, 0, 0, 'WITHSCORES')[2]) or 0
+  if newest > tonumber(LAST) then -- a stock tool's +inf lies above ours
+    newest = tonumber(call('ZREVRANGEBYSCORE', set, LAST, FIRST, 'WITHSCORES', 'LIMIT', 0, 1)[2]) or 0
+  end
+  return format('%.0f', math.max(score, newest + 1))
 end
 
 local function delay_job(id, due_ms)

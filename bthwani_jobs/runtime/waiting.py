@@ -63,7 +63,9 @@ class MarkerWait:
         self.is_pending = True
 
     def take(self) -> bool:
-        """The reply, once the socket is readable: whether a marker was there."""
+        """Once the socket is readable: whether a marker was there."""
+        if not self._connection.has_reply():
+            return False
         self.is_pending = False
         return self._connection.read() is not None
 

@@ -74,7 +74,7 @@ class HeldConnection:
     def send(self, *command: Any) -> None:
         """Write a command without waiting for its reply."""
         if self._connection is None:
-            connection = self._pool.make_connection()
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
             connection.connect()
             self._connection = connection
         self._connection.send_command(*command)
@@ -82,6 +82,11 @@ class HeldConnection:
     def read(self) -> Any:
         """The next reply; raises what the server answered as an error."""
         return self._connection.read_response()
+
+    def has_reply(self) -> bool:
+        """Whether a reply can be read now. A readable socket is not enough: under TLS it may carry no data of
+        ours."""
+        return bool(self._connection.can_read(timeout=0))
 
     def execute_command(self, *command: Any, **_options: Any) -> Any:
         self.send(*command)
@@ -95,5 +100,4 @@ class HeldConnection:
         """Close the socket; the next command opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._pool._created_connections -= 1
             connection.disconnect()

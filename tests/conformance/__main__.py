@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.support.redis_server import RedisServer
 
@@ -35,7 +34,8 @@ def replay(paths: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     if arguments:
         return min(replay(arguments), 1)
-    return int(pytest.main([str(Path(__file__).parent), "-q"]))
+    command = [sys.executable, "-m", "pytest", "-q", str(Path(__file__).parent)]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

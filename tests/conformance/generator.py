@@ -14,6 +14,8 @@ from typing import Any
 
 Step = dict[str, Any]
 
+#: In the year 2033.
+_COMMON_MOMENT = 2_000_000_000_000
 _STATES = ("wait", "active", "delayed", "completed", "failed", "paused")
 _WEIGHTS: dict[str, int] = {
     "add": 26,
@@ -149,8 +151,8 @@ class SequenceGenerator:
         opts: Step = {}
         if self._chance(0.4):
             opts.update({"lifo": True} if self._uses_lifo else {"priority": self._random.randint(1, 5)})
-        if self._chance(0.25):
-            opts["delay"] = self._minutes(0)
+        if self._chance(0.3):
+            opts.update(self._delay())
         if self._chance(0.2):
             opts["jobId"] = f"id-{self._random.randrange(6)}"
         if self._chance(0.5):
@@ -163,6 +165,12 @@ class SequenceGenerator:
                     [True, False, 0, 1, 2, {"count": 1}, {"age": 3600}, {"age": 3600, "count": 2}]
                 )
         return opts
+
+    def _delay(self) -> Step:
+        """From now on; or from one common moment, so that several are due in one millisecond (S-039)."""
+        if self._chance(0.5):
+            return {"delay": self._minutes(0)}
+        return {"delay": self._random.randint(1, 2) * 60_000, "timestamp": _COMMON_MOMENT}
 
     def _backoff(self) -> Any:
         fixed = {"type": "fixed", "delay": self._minutes(1)}

@@ -65,7 +65,7 @@ class ScenarioRun:
         self.is_stepped: bool = scenario.get("stepped", False)
         self.handles: dict[str, Any] = {}
         self.gates = Gates()
-        self.log = Runs()
+        self.log: Runs = Runs()
         self._traced: list[str] = scenario.get("trace", [])
         self._queues: dict[str, bthwani_jobs.Queue] = {}
         self._workers: list[bthwani_jobs.Worker] = []
@@ -91,6 +91,7 @@ class ScenarioRun:
             self._close()
 
     def _answers(self) -> list[Any]:
+        self.queue(MAIN)  # it listens from the start
         answers = []
         for step in self.scenario["steps"]:
             answers.append(self._step(step))

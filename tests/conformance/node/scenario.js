@@ -177,6 +177,7 @@ class Scenario {
   }
 
   async run() {
+    await this.queue(); // it listens from the start
     const answers = [];
     for (const step of this.scenario.steps) {
       answers.push(await this.step(step));

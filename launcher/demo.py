@@ -18,6 +18,7 @@ from launcher.api import Api, ApiProblem
 from launcher.checks import Check, ReadBack, report, settled
 from launcher.journey import Journey, Seen
 from launcher.narration import Narration
+from launcher.paths import shown
 from launcher.watching import TooLate
 
 SETTLES_WITHIN_S = 30.0
@@ -47,8 +48,8 @@ def main() -> int:
 def _show_results(tell: Narration, customer: Api, seen: Seen, url: str) -> None:
     tell.chapter("What it left", "النتائج")
     outcome = customer.get(f"/orders/{seen.order['id']}")["outcome"]
-    tell.fact(f"invoice    {outcome['invoice']['file']}")
-    tell.fact(f"mail       {outcome['emails'][0]['file']}")
+    tell.fact(f"invoice    {shown(Path(outcome['invoice']['file']))}")
+    tell.fact(f"mail       {shown(Path(outcome['emails'][0]['file']))}")
     tell.fact(f"dashboard  {url}/admin/queues   {os.environ['ADMIN_EMAIL']}   {os.environ['ADMIN_PASSWORD']}")
     tell.say("")
 
@@ -81,9 +82,8 @@ def _write(tell: Narration, path: Path, checks: list[Check], seen: Seen) -> None
     wrong = [check for check in checks if not check.true]
     for check in wrong:
         tell.fact(f"NOT TRUE: {check.claim}: {check.found}")
-    tell.fact(
-        f"{len(checks) - len(wrong)} of {len(checks)} results read back and right; all of them in {path}"
-    )
+    right = f"{len(checks) - len(wrong)} of {len(checks)} results were read back and are right"
+    tell.fact(f"{right}; all of them in {shown(path)}")
     tell.say("")
 
 

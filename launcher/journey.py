@@ -81,7 +81,7 @@ class Journey:
         lines = [{"productId": seen.product["id"], "quantity": QUANTITY}]
         placed = customer.post("/orders", {"items": lines, "deliveryAddress": "صنعاء، شارع حدة 12"})
         order = placed.body["order"]
-        what = f"{order['number']}: {QUANTITY} × {seen.product['nameAr']}"
+        what = f"{order['number']}: {QUANTITY} × {seen.product['nameEn']}"
         self._tell.request("POST", "/orders", placed, what)
         self._follow(watch, placed, seen)
         return int(order["id"])
@@ -99,7 +99,7 @@ class Journey:
         self._tell.fact(
             f"The customer waited {confirmed.took_ms:.0f} ms; the jobs took {total} ms altogether."
         )
-        self._tell.fact(f"انتظرت العميلة {confirmed.took_ms:.0f} ms، واستغرقت الأعمال {total} ms")
+        self._tell.fact(f"انتظرت العميلة {confirmed.took_ms:.0f} م.ث، واستغرقت الأعمال معًا {total} م.ث")
 
     def _confirmed(self, customer: Api, path: str) -> Answer:
         """A client obeys Retry-After while the order is still in work."""
@@ -116,7 +116,7 @@ class Journey:
         self._tell.chapter(
             "A mail whose gateway refuses twice, and a reminder for later", "بريد يُرفض مرتين، وتذكير مؤجل"
         )
-        seen.busy_address = f"busy-2@{secrets.token_hex(4)}.example"
+        seen.busy_address = f"busy-2@{secrets.token_hex(2)}.example"
         mail = {"to": seen.busy_address, "subject": "عرض خاص", "body": "خصم 10٪ على طلبك القادم"}
         sent = admin.post("/emails", mail)
         self._tell.request("POST", "/emails", sent, "three attempts, backoff exponential from 1000 ms")

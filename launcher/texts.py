@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from launcher.paths import shown
 from launcher.plan import Plan
 from launcher.preflight import without_password
 
@@ -16,7 +17,7 @@ def banner(planned: Plan, took_s: float) -> str:
     """Where everything is, once it is ready."""
     environ, settings = planned.environ, planned.settings
     where = without_password(planned.redis_url)
-    store = f"{where}, embedded; data kept in {_short(settings.data_dir)}" if planned.store_command else where
+    store = f"{where}, embedded; data kept in {shown(settings.data_dir)}" if planned.store_command else where
     lines = [
         f"Bthwani is ready after {took_s:.1f} s.  ·  بثواني جاهزة",
         *(f"  note       {note}" for note in planned.notes),
@@ -24,8 +25,7 @@ def banner(planned: Plan, took_s: float) -> str:
         f"  dashboard  {planned.base_url}/admin/queues",
         f"  sign in    {environ['ADMIN_EMAIL']}   {environ['ADMIN_PASSWORD']}",
         f"  Redis      {store}",
-        f"  processes  {', '.join(planned.commands)}; logs in {_short(settings.data_dir / 'logs')}",
-        "",
+        f"  processes  {', '.join(planned.commands)}; logs in {shown(settings.data_dir / 'logs')}",
     ]
     return "\n".join(lines)
 
@@ -42,17 +42,9 @@ def stopped(killed: list[str], data_dir: Path) -> str:
         return (
             f"Stopped. {', '.join(killed)} had to be killed; unfinished jobs are run again at the next start."
         )
-    return f"Stopped; nothing is left running. Data is kept in {_short(data_dir)}.  ·  تم الإيقاف"
+    return f"Stopped; nothing is left running. Data is kept in {shown(data_dir)}.  ·  تم الإيقاف"
 
 
 def demo_failed(hopeless: set[str], logs: Path) -> str:
     dying = f"{', '.join(sorted(hopeless))} cannot be kept alive. " if hopeless else ""
-    return f"\nThe demonstration failed; the reason is above. {dying}What was said is in {_short(logs)}."
-
-
-def _short(path: Path) -> str:
-    """Relative to the folder one is in, where that is shorter."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    return f"\nThe demonstration failed; the reason is above. {dying}What was said is in {shown(logs)}."

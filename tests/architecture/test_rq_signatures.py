@@ -31,6 +31,7 @@ RQ_METHODS = {
     "request_force_stop": ["self", "signum", "frame"],
     "kill_horse": ["self", "sig"],
     "request_stop_execution": ["self", "execution_id"],
+    "unsubscribe": ["self"],
 }
 #: Not overridden, but called.
 RQ_CALLED = {

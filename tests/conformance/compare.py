@@ -114,7 +114,8 @@ def _places(scenario: Scenario) -> Iterator[tuple[str, Any]]:
 
 def _starts(scenario: Scenario, bull: Sequence[Any], ours: Sequence[Any]) -> Iterator[Difference]:
     theirs, mine = (
-        [[start["job"], start["name"], start["attemptsMade"]] for start in each] for each in (bull, ours)
+        [[start[key] for key in ("job", "name", "attemptsMade", "occurrence")] for start in each]
+        for each in (bull, ours)
     )
     expected = scenario.get("expect_starts", [job for job, *_ in theirs])
     if theirs != mine:

@@ -42,7 +42,7 @@ class Runs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
         self._running = 0
         self.most_at_once = 0
         self.starts: list[dict[str, Any]] = []
@@ -51,7 +51,7 @@ class Runs:
     def begin(self, job: bthwani_jobs.Job) -> int:
         """Note a start; which run of its job it is, from 1."""
         with self._lock:
-            number = self._numbers[job.id] = self._numbers.get(job.id, 0) + 1
+            number = self.numbers[job.id] = self.numbers.get(job.id, 0) + 1
             self._running += 1
             self.most_at_once = max(self.most_at_once, self._running)
             label = job.data.get("label") if isinstance(job.data, Mapping) else None
@@ -60,6 +60,7 @@ class Runs:
                     "job": label or job.id,
                     "name": job.name,
                     "attemptsMade": job.attempts_made,
+                    "occurrence": job.opts.repeat.count if job.opts.repeat else None,
                     "ms": round((time.time() - self.zero) * 1000),
                 }
             )
@@ -89,6 +90,8 @@ def _perform(actions: Actions, job: bthwani_jobs.Job, gates: Gates, queue: bthwa
     for action in actions:
         if "gate" in action:
             return _perform(gates.wait(job.id), job, gates, queue)
+        if "return_unserialisable" in action:
+            return object()
         if "fail" in action:
             raise HandlerFailure(action["fail"])
         if "return" in action:

@@ -66,6 +66,7 @@ class ScenarioRun:
         self.handles: dict[str, Any] = {}
         self.gates = Gates()
         self.log: Runs = Runs()
+        self.strategy_calls: list[list[Any]] = []
         self._traced: list[str] = scenario.get("trace", [])
         self._queues: dict[str, bthwani_jobs.Queue] = {}
         self._workers: list[bthwani_jobs.Worker] = []
@@ -115,9 +116,23 @@ class ScenarioRun:
         if name not in self._queues:
             options = {**self.scenario.get("queue", {}), **self.scenario.get("queues", {}).get(name, {})}
             options = {_OPTION_NAMES.get(key, key): value for key, value in options.items()}
+            options["settings"] = {**options.get("settings", {}), "backoffStrategies": self._strategies()}
             self._queues[name] = bthwani_jobs.Queue(self.queue_name, self.connection, **options)
             self._listen(name, self._queues[name])
         return self._queues[name]
+
+    def _strategies(self) -> dict[str, Callable[..., int]]:
+        """Described by data: the n-th failure waits the n-th delay, all later ones the last."""
+
+        def made(name: str, delays: list[int]) -> Callable[..., int]:
+            def strategy(attempts_made: int, error: BaseException, options: Any = None) -> int:
+                given = dict(options) if isinstance(options, Mapping) else options
+                self.strategy_calls.append([name, attempts_made, str(error), given])
+                return delays[min(attempts_made, len(delays)) - 1]
+
+            return strategy
+
+        return {name: made(name, delays) for name, delays in self.scenario.get("strategies", {}).items()}
 
     def _listen(self, name: str, queue: bthwani_jobs.Queue) -> None:
         if "events" in self._traced:

@@ -156,5 +156,8 @@ STEPS: dict[str, Answer] = {
     "wait_for": wait_for,
     "zero": zero,
     "sleep": lambda run, queue, step: time.sleep(step["ms"] / 1000),
+    "runs": lambda run, queue, step: run.log.numbers,
+    "strategy_calls": lambda run, queue, step: run.strategy_calls,
+    "counts_per_priority": lambda run, queue, step: queue.get_counts_per_priority(step["priorities"]),
     "most_at_once": lambda run, queue, step: run.log.most_at_once,
 }

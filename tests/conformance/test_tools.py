@@ -20,7 +20,7 @@ SCENARIO: dict[str, Any] = {
 }
 TRACE: dict[str, Any] = {
     "answers": [{"id": "1"}, 1],
-    "starts": [{"job": "1", "name": "a", "attemptsMade": 0, "ms": 10}],
+    "starts": [{"job": "1", "name": "a", "attemptsMade": 0, "occurrence": None, "ms": 10}],
     "events": {"main": [["waiting", "1"], ["active", {"job": "1"}], ["completed", {"job": "1"}, 5]]},
     "global_events": [["waiting", "1"], ["completed", "1", "5", "active"], ["drained"]],
 }

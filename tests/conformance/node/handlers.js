@@ -20,6 +20,12 @@ class Gates {
   }
 }
 
+function circular() {
+  const value = {};
+  value.itself = value;
+  return value;
+}
+
 async function act(action, job, context) {
   if ('take' in action) return sleep(action.take);
   if ('progress' in action) return job.progress(action.progress);
@@ -38,6 +44,7 @@ async function act(action, job, context) {
 async function perform(actions, job, context) {
   for (const action of actions) {
     if ('gate' in action) return perform(await context.gates.wait(job.id), job, context);
+    if ('return_unserialisable' in action) return circular();
     if ('fail' in action) throw new Error(action.fail);
     if ('return' in action) return action.return === null ? undefined : action.return; // Python has one nothing
     await act(action, job, context);

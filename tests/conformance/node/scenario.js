@@ -34,6 +34,7 @@ class Scenario {
     this.mostAtOnce = 0;
     this.runs = new Map();
     this.starts = [];
+    this.strategyCalls = [];
     this.events = {};
     this.globalEvents = [];
     this.startedAt = Date.now();
@@ -43,8 +44,10 @@ class Scenario {
   async queue(name = 'main') {
     if (!this.queues.has(name)) {
       const options = { ...this.scenario.queue, ...(this.scenario.queues || {})[name] };
+      const settings = { ...options.settings, backoffStrategies: this.strategies() };
       const queue = new Queue(this.server.name, {
         ...options,
+        settings,
         redis: { host: '127.0.0.1', port: this.server.port }
       });
       this.queues.set(name, queue);
@@ -69,6 +72,18 @@ class Scenario {
     }
   }
 
+  /* Described by data: the n-th failure waits the n-th delay, all later ones the last. */
+  strategies() {
+    const made = {};
+    for (const [name, delays] of Object.entries(this.scenario.strategies || {})) {
+      made[name] = (attemptsMade, error, options) => {
+        this.strategyCalls.push([name, attemptsMade, error.message, own(options)]);
+        return delays[Math.min(attemptsMade, delays.length) - 1];
+      };
+    }
+    return made;
+  }
+
   /* Bull tells of a subscription only once per channel, and local and global twins share one. */
   async on(queue, event, rows, label) {
     const isPublished = event.startsWith('global:') || PUBLISHED_LOCAL_EVENTS.includes(event);
@@ -89,6 +104,7 @@ class Scenario {
       job: (job.data && job.data.label) || job.id,
       name: job.name,
       attemptsMade: job.attemptsMade,
+      occurrence: own(job.opts.repeat && job.opts.repeat.count),
       ms: Date.now() - this.startedAt
     });
     return number;

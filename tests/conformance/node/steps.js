@@ -134,6 +134,9 @@ const steps = {
   wait_for: waitFor,
   zero: scenario => void (scenario.startedAt = Date.now()),
   sleep: (scenario, queue, { ms }) => sleep(ms),
+  runs: scenario => Object.fromEntries(scenario.runs),
+  strategy_calls: scenario => scenario.strategyCalls,
+  counts_per_priority: (scenario, queue, { priorities }) => queue.getCountsPerPriority(priorities),
   most_at_once: scenario => scenario.mostAtOnce
 };
 

@@ -177,17 +177,19 @@ def test_a_job_claimed_while_closing_goes_back(
 
     async def body(job: Job) -> None:
         with runs.during(job):
-            await flavour.pause(5)
+            await flavour.pause(1)
 
-    for _ in range(3):
-        queue.add_bulk([{"name": "n"} for _ in range(30)])
+    queue.add_bulk([{"name": "n"} for _ in range(400)])
+    for _ in range(10):
         before = len(runs)
-        worker = run_worker(processor(queue, flavour.handler(body), concurrency=3))
-        wait_until(lambda before=before: len(runs) > before + 2)
+        worker = run_worker(processor(queue, flavour.handler(body), concurrency=8))
+        wait_until(lambda before=before: len(runs) > before + 10 or not other.get_waiting_count())
         worker.close()
         assert other.get_active_count() == 0
         assert len(runs) == len(runs.ended) == other.get_completed_count()
-    assert other.get_completed_count() + other.get_waiting_count() == 90
+        left = [int(job.id) for job in other.get_waiting()]
+        assert left == sorted(left), "what goes back goes back to the head, in its order"
+    assert other.get_completed_count() + other.get_waiting_count() == 400
 
 
 @contract("S-160", "S-238")

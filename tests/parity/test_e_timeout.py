@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -146,3 +147,22 @@ def test_a_handler_that_ends_in_time_is_not_touched(
     stored = queue.get_job(job.id)
     assert stored is not None
     assert (stored.returnvalue, stored.attempts_made) == ("in time", 0)
+
+
+@contract("S-085")
+def test_the_clock_starts_when_the_handler_is_called(queue: Queue, run_worker: RunWorker, runs: Runs) -> None:
+    async def body(job: Job) -> str:
+        runs.note(job)
+        if job.name == "hogs the loop":
+            wait_until(lambda: queue.get_active_count() == 2)
+            time.sleep(0.3)
+        return "done"
+
+    run_worker(processor(queue, body, concurrency=2))
+    queue.add("hogs the loop", {})
+    wait_until(lambda: len(runs) == 1)
+    job = queue.add("n", {}, timeout=100)
+    wait_until(lambda: job.get_state() in ("completed", "failed"))
+    stored = queue.get_job(job.id)
+    assert stored is not None
+    assert (stored.get_state(), stored.failed_reason) == ("completed", None)

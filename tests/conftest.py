@@ -10,9 +10,10 @@ import pytest
 import redis
 
 import bthwani_jobs
+from bthwani_jobs.core.ids import encode_part
 from tests.support.processes import Processes
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import NotInTime, wait_until
 
 pytest_plugins = ["tests.support.contract_report"]
 
@@ -43,11 +44,10 @@ def no_threads_left() -> Iterator[None]:
     """A test that leaves a worker, a listener or a handler running fails."""
     before = set(threading.enumerate())
     yield
-    wait_until(
-        lambda: not _new_threads(before),
-        _THREADS_END_WITHIN_MS,
-        f"the end of the threads that the test started; still running: {_new_threads(before)}",
-    )
+    try:
+        wait_until(lambda: not _new_threads(before), _THREADS_END_WITHIN_MS)
+    except NotInTime:
+        pytest.fail(f"The test left threads running: {', '.join(_new_threads(before))}.")
 
 
 @pytest.fixture
@@ -118,8 +118,10 @@ def processes(redis_server: RedisServer) -> Iterator[Processes]:
 
 def delete_queue_keys(connection: redis.Redis, name: str) -> None:
     """Delete every key that belongs to the queue: its lists, sets, jobs and companions."""
-    for key in connection.scan_iter(f"*{name}*", count=1000):
-        connection.delete(key)
+    for part in {name, encode_part(name)}:
+        escaped = "".join(f"\\{character}" if character in "\\*?[]^" else character for character in part)
+        for key in connection.scan_iter(f"*{escaped}*", count=1000):
+            connection.delete(key)
     connection.srem("rq:queues", f"rq:queue:{name}")
 
 

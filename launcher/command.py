@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
 import sys
@@ -31,6 +32,8 @@ def main(arguments: list[str], began: float) -> int:
     parser.add_argument("action", choices=["run", "demo"])
     parser.add_argument("--no-demo", action="store_true", help="`run` without placing an order at its start")
     chosen = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show Arabic shows marks instead
     try:
         given = environment.given(environment.ROOT, os.environ)
         if chosen.action == "run":
@@ -53,7 +56,7 @@ def run(given: Mapping[str, str], began: float, *, with_demo: bool) -> int:
             if with_demo and not real:
                 _demonstrate(stack, planned)
             stack.output.shown = True
-            if not stack.requests:
+            if not stack.asked_to_stop:
                 stack.output.say(texts.STAYS)
             stack.run_until(lambda: False)
     return 1 if stack.killed else 0
@@ -97,16 +100,16 @@ def _start(stack: Stack, planned: Plan, began: float) -> None:
     if planned.store_command is not None:
         stack.start(STORE)
         _await(stack, STORE, lambda: _answers(planned.redis_url))
-    if not stack.requests:
+    if not stack.asked_to_stop:
         for name in [name for name in planned.commands if name != WEB]:
             stack.start(name)
         _await(stack, WEB, Api(planned.base_url).is_ready)
-    if not stack.requests:
+    if not stack.asked_to_stop:
         stack.output.say(texts.banner(planned, time.monotonic() - began))
 
 
 def _await(stack: Stack, name: str, condition: Callable[[], bool]) -> None:
-    if stack.run_until(condition, READY_WITHIN_S) or stack.requests:
+    if stack.run_until(condition, READY_WITHIN_S) or stack.asked_to_stop:
         return
     lines = "\n".join(stack.output.recent(name))
     raise SetupProblem(
@@ -124,7 +127,7 @@ def _demonstrate(stack: Stack, planned: Plan) -> bool:
     is_trial = planned.report is not None
     stack.run_until(lambda: stack.ended(DEMO) or (is_trial and bool(stack.hopeless)))
     passed = stack.ended(DEMO) and stack.exit_code(DEMO) == 0
-    if not passed and not stack.requests:
+    if not passed and not stack.asked_to_stop:
         stack.output.say(texts.demo_failed(stack.hopeless, stack.output.folder))
     return passed
 

@@ -58,6 +58,7 @@ def for_children(environ: Mapping[str, str], settings: Settings, redis_url: str)
         "RQ_WORKER_CLASS": environ.get("RQ_WORKER_CLASS") or "bthwani_jobs.Worker",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
     }
     return {**_with_defaults(environ, generated(settings.data_dir)), **own}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
@@ -29,21 +31,23 @@ class Output(Printer):
         self.folder = folder
         self.narrators = narrators
         self.shown = True
+        #: whether nobody reads any more: the terminal or the program behind the pipe has gone
+        self.is_broken = False
         self._files: dict[str, RotatingFileHandler] = {}
         self._recent: dict[str, deque[str]] = {}
 
     def write(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
         if message.name in self.narrators:
-            print(text.rstrip("\n"), file=self.output, flush=True)
+            self.say(text.rstrip("\n"))
             return
         self._keep(message.name, text)
         if self.shown or message.colour is None:
-            super().write(message)
+            self._attempt(lambda: super(Output, self).write(message))
 
     def say(self, text: str) -> None:
-        """A line of the launcher's own, without a prefix."""
-        print(text, file=self.output, flush=True)
+        """A line without a prefix."""
+        self._attempt(lambda: print(text, file=self.output, flush=True))
 
     def recent(self, name: str) -> list[str]:
         """The last lines of a process, oldest first."""
@@ -55,6 +59,15 @@ class Output(Printer):
     def close(self) -> None:
         for handler in self._files.values():
             handler.close()
+
+    def _attempt(self, write: Callable[[], None]) -> None:
+        """What cannot be shown is left out: the processes matter more than their lines."""
+        try:
+            write()
+        except OSError:
+            self.is_broken = True
+            self.output = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
+            os.dup2(self.output.fileno(), sys.stdout.fileno())  # or Python's own last flush would fail
 
     def _keep(self, name: str, text: str) -> None:
         if name not in self._files:

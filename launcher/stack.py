@@ -80,10 +80,15 @@ class Stack(Manager):
         """Pass output on until the condition holds or somebody asks to stop. Returns whether it holds."""
         deadline = None if within_s is None else time.monotonic() + within_s
         while not condition():
-            if self.requests or (deadline is not None and time.monotonic() > deadline):
+            if self.asked_to_stop or (deadline is not None and time.monotonic() > deadline):
                 return condition()
             self._pump()
         return True
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """By a signal, or by closing what shows the output."""
+        return self.requests > 0 or self.output.is_broken
 
     def ended(self, name: str) -> bool:
         """Whether the process has ended and is not started again."""

@@ -15,7 +15,7 @@ import pytest
 from launcher.stack import manner_of_death
 from launcher.supervised import without_shell
 from tests.launcher.conftest import Start
-from tests.support.processes import PythonProcess
+from tests.support.processes import ROOT, PythonProcess
 from tests.support.waiting import wait_until
 
 RunStack = Callable[..., PythonProcess]
@@ -157,6 +157,26 @@ if sys.platform == "linux":  # other systems do not tell a child that its parent
         os.killpg(stack.pid, signal.SIGKILL)
 
         wait_until(lambda: not _alive(child), 10_000, "the end of the orphan")
+
+
+def test_when_nobody_reads_any_more_it_stops_cleanly(tmp_path: Path) -> None:
+    """As behind `| head`, once the next line cannot be written."""
+    reading, writing = os.pipe()
+    ticking = "ticks=while :; do echo tick; sleep 0.05; done"
+    command = [sys.executable, "-m", "tests.launcher.dummy_stack", str(tmp_path), "5", ticking]
+    stack = subprocess.Popen(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert b"tick" in os.read(reading, 1000)
+
+    os.close(reading)
+
+    try:
+        assert stack.wait(20) == 0
+        assert stack.stderr is not None
+        assert stack.stderr.read() == b""
+    finally:
+        stack.kill()
+        stack.communicate()
 
 
 def test_a_shell_line_drains_as_a_plain_command_does(run_stack: RunStack) -> None:

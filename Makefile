@@ -9,8 +9,10 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 NEED := sh launcher/need.sh
 CHECKED := bthwani_jobs processors scheduler web launcher tests $(wildcard benchmarks)
+# Tests that need more than Python: Node, a Redis of the system, Chromium.
+NEED_MORE := conformance interop browser
 # What `make test-all` runs, in this order.
-PARTS := test slow demo conformance interop chaos browser lint types imports
+PARTS := test demo conformance interop browser lint types imports bench-quick
 
 # A .venv that was moved here, or whose interpreter is gone, is made anew.
 ifeq ($(wildcard .venv/bin/python),)
@@ -21,7 +23,7 @@ else ifneq ($(wildcard .venv/.where),)
   endif
 endif
 
-.PHONY: help install install-test run demo test test-all slow contract conformance interop chaos browser \
+.PHONY: help install install-test run demo test test-all contract conformance interop chaos browser \
         bench-quick lint format types imports lock clean broken-venv
 
 help:  ## this list
@@ -44,23 +46,18 @@ demo: .venv/.run  ## the same without staying: one order through, every result r
 	@exec $(BIN)/python -m launcher demo
 
 test: .venv/.test  ## all that needs only Python, under ten minutes
-	$(PYTEST) -n 2 -m "not slow" --ignore=tests/conformance --ignore=tests/browser tests
-
-slow: .venv/.test  ## the tests that `make test` leaves out because they take long
-	$(PYTEST) -n 2 -m slow --ignore=tests/conformance --ignore=tests/browser tests
+	$(PYTEST) -n 2 $(NEED_MORE:%=--ignore=tests/%) tests
 
 contract: .venv/.test  ## Bull's contract, statement by statement
 	$(PYTEST) -n 2 tests/parity
 
 conformance: .venv/.test  ## the same scenarios on Bull itself and here, traces compared (Node)
 	@$(NEED) node:nodejs npm:npm
-	cd tests/conformance/node && npm ci --silent --no-audit --no-fund
 	$(PYTEST) tests/conformance
 
 interop: .venv/.test  ## RQ's own tools on our jobs, on Redis and on Valkey
 	@$(NEED) redis-server:redis-server
-	TEST_REDIS_BINARY=$$(command -v redis-server) $(PYTEST) tests/interop
-	$(PYTEST) tests/interop
+	$(PYTEST) -n 2 tests/interop
 
 chaos: .venv/.test  ## processes killed at every call they make to Redis
 	$(PYTEST) -n 2 tests/chaos

@@ -16,6 +16,7 @@ Step = dict[str, Any]
 
 #: In the year 2033.
 _COMMON_MOMENT = 2_000_000_000_000
+_PAST_MOMENT = 1_500_000_000_000
 _STATES = ("wait", "active", "delayed", "completed", "failed", "paused")
 _WEIGHTS: dict[str, int] = {
     "add": 26,
@@ -88,24 +89,23 @@ class SequenceGenerator:
         }
 
     def draining(self, jobs: int) -> dict[str, Any]:
-        """A scenario of two full queues that a worker empties at full speed, with retries and delays.
+        """A scenario of two full queues that a worker empties at full speed: overdue jobs, then waiting ones.
 
         With one slot the starts and events are compared in order, with several the outcomes only.
         """
         slots = self._random.choice([1, 1, 4])
         quiet = {"active": 0, "waiting": 0, "paused": 0, "delayed": 0}
-        waves = [self._wave(jobs // 2, slots) for _ in range(2)]
         return {
             "title": "a random queue, drained",
             "trace": ["starts", "events", "global_events"] if slots == 1 else [],
             "ignore_events": ["drained"],
             "handlers": _HANDLERS,
             "steps": [
-                *({"do": "add", **job} for job in waves[0]),
+                {"do": "add_bulk", "jobs": [self._overdue(self._quick_job(slots)) for _ in range(jobs // 2)]},
                 {"do": "work", "concurrency": {**dict.fromkeys(_HANDLERS, 0), "ok": slots}},
                 {"do": "wait_for", "counts": quiet},
                 {"do": "pause"},
-                {"do": "add_bulk", "jobs": waves[1]},
+                {"do": "add_bulk", "jobs": [self._quick_job(slots) for _ in range(jobs // 2)]},
                 {"do": "resume"},
                 {"do": "wait_for", "counts": quiet},
                 {"do": "counts"},
@@ -114,13 +114,9 @@ class SequenceGenerator:
             ],
         }
 
-    def _wave(self, jobs: int, slots: int) -> list[Step]:
-        """Jobs without a delay, and some that come due one by one when those are done."""
-        wave = [self._quick_job(slots) for _ in range(jobs)]
-        plain = [job["opts"] for job in wave if "priority" not in job["opts"]]
-        for number, opts in enumerate(self._random.sample(plain, len(plain) // 3)):
-            opts["delay"] = 500 + 100 * number
-        return wave
+    def _overdue(self, job: Step) -> Step:
+        job["opts"].update({"timestamp": _PAST_MOMENT, "delay": self._random.randint(1, 9)})
+        return job
 
     def _quick_job(self, slots: int) -> Step:
         opts: Step = {"attempts": self._random.randint(1, 4)}

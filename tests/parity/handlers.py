@@ -12,6 +12,7 @@ from typing import Any
 
 from bthwani_jobs import Job, Processor, Queue
 from tests.support.timing import now_ms
+from tests.support.waiting import wait_until
 
 Body = Callable[[Job], Awaitable[Any]]
 Handler = Callable[[Job], Any]
@@ -187,6 +188,33 @@ def fail_first(runs: Runs, times: int = 1, message: str = "boom") -> Handler:
         return "ok"
 
     return handle
+
+
+class HandlerFault(Exception):
+    """What the handlers of these tests raise."""
+
+
+def always_failing(runs: Runs, flavour: Flavour | None = None) -> Handler:
+    """A handler that raises "boom" at every attempt."""
+
+    async def body(job: Job) -> None:
+        runs.note(job)
+        raise HandlerFault("boom")
+
+    return (flavour or Flavour("sync")).handler(body)
+
+
+def stored(queue: Queue, job: Job) -> Job:
+    """The job as Redis has it now."""
+    found = queue.get_job(job.id)
+    assert found is not None, f"Job {job.id} is gone."
+    return found
+
+
+def failed(queue: Queue, job: Job, within_ms: float = 10_000) -> Job:
+    """The stored job, once it has failed for good."""
+    wait_until(lambda: job.get_state() == "failed", within_ms)
+    return stored(queue, job)
 
 
 def ids(jobs: list[Job]) -> list[str]:

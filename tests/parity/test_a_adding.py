@@ -9,17 +9,10 @@ import pytest
 from bthwani_jobs import Job, Queue
 from bthwani_jobs.errors import BthwaniJobsError
 from tests.conftest import MakeQueue, RunWorker
-from tests.parity.handlers import Heard, Runs, fail_first, ids, noted, processor
+from tests.parity.handlers import Heard, Runs, fail_first, ids, noted, processor, stored
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
-
-
-def stored(queue: Queue, job: Job) -> Job:
-    """The job as Redis has it."""
-    found = queue.get_job(job.id)
-    assert found is not None
-    return found
 
 
 @contract("S-001")

@@ -10,7 +10,7 @@ from bthwani_jobs import Job, Queue
 from bthwani_jobs.errors import NotDelayed
 from tests.conftest import MakeQueue, RunWorker
 from tests.parity.handlers import Gate, Heard, Runs, ids, names, noted, processor
-from tests.support.timing import EARLY_MS, now_ms
+from tests.support.timing import EARLY_MS, now_ms, wait_past
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
@@ -19,11 +19,6 @@ AtMost = Callable[[float], float]
 
 def due(job: Job) -> int:
     return int(job.timestamp + job.opts.delay)
-
-
-def wait_past(moment: float) -> None:
-    """Let time go by until this moment of the clock."""
-    wait_until(lambda: now_ms() > moment, within_ms=moment - now_ms() + 5000)
 
 
 @contract("S-037")

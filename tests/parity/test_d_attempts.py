@@ -1,52 +1,32 @@
-"""Contract section 14.D: attempts, retries and backoff."""
+"""Contract section 14.D: attempts and retries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from bthwani_jobs import Job, Queue
-from bthwani_jobs.errors import NotRetriable, UnknownBackoffStrategy
-from tests.conftest import MakeQueue, RunWorker
-from tests.parity.handlers import Flavour, Gate, Handler, Heard, Runs, fail_first, noted, processor
+from bthwani_jobs.errors import NotRetriable
+from tests.conftest import RunWorker
+from tests.parity.handlers import (
+    Flavour,
+    Gate,
+    HandlerFault,
+    Heard,
+    Runs,
+    always_failing,
+    fail_first,
+    failed,
+    noted,
+    processor,
+    stored,
+)
 from tests.support.timing import EARLY_MS, now_ms
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
 AtMost = Callable[[float], float]
-
-
-class JobError(Exception):
-    """What the handlers of these tests raise."""
-
-
-def always_failing(runs: Runs, flavour: Flavour | None = None, message: str = "boom") -> Handler:
-    async def body(job: Job) -> None:
-        runs.note(job)
-        raise JobError(message)
-
-    return (flavour or Flavour("sync")).handler(body)
-
-
-def failed(queue: Queue, job: Job, within_ms: float = 10_000) -> Job:
-    """The stored job, once it has failed for good."""
-    wait_until(lambda: job.get_state() == "failed", within_ms)
-    return stored(queue, job)
-
-
-def stored(queue: Queue, job: Job) -> Job:
-    found = queue.get_job(job.id)
-    assert found is not None
-    return found
-
-
-def assert_gaps(runs: Runs, waits: list[int], slack: float) -> None:
-    """Each start came after its wait, never early and not later than `slack` allows."""
-    assert len(runs.gaps) == len(waits), runs.gaps
-    for gap, wait in zip(runs.gaps, waits, strict=True):
-        assert wait - EARLY_MS <= gap <= wait + slack, (runs.gaps, waits)
 
 
 @contract("S-054")
@@ -69,55 +49,6 @@ def test_without_attempts_there_is_one_run(
     assert (len(runs), job.attempts_made) == (1, 1)
 
 
-@contract("S-056")
-def test_exponential_backoff_of_a_second_waits_one_and_three(
-    queue: Queue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    run_worker(processor(queue, always_failing(runs)))
-    job = queue.add("n", {}, attempts=3, backoff={"type": "exponential", "delay": 1000})
-    assert failed(queue, job).attempts_made == 3
-    assert_gaps(runs, [1000, 3000], at_most(150))
-
-
-@contract("S-057")
-def test_exponential_waits_grow_by_two_to_the_n_minus_one(
-    queue: Queue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    run_worker(processor(queue, always_failing(runs)))
-    job = queue.add("n", {}, attempts=7, backoff={"type": "exponential", "delay": 20})
-    failed(queue, job)
-    assert_gaps(runs, [20, 60, 140, 300, 620, 1260], at_most(150))
-
-
-@contract("S-058")
-def test_exponential_backoff_of_200(
-    queue: Queue, run_worker: RunWorker, runs: Runs, flavour: Flavour, at_most: AtMost
-) -> None:
-    run_worker(processor(queue, always_failing(runs, flavour)))
-    failed(queue, queue.add("n", {}, attempts=4, backoff={"type": "exponential", "delay": 200}))
-    assert_gaps(runs, [200, 600, 1400], at_most(150))
-
-
-@contract("S-059")
-def test_a_number_is_a_fixed_backoff(
-    queue: Queue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    run_worker(processor(queue, fail_first(runs, times=2)))
-    job = queue.add("n", {}, attempts=3, backoff=300)
-    wait_until(lambda: job.get_state() == "completed")
-    assert_gaps(runs, [300, 300], at_most(150))
-
-
-@contract("S-060")
-@pytest.mark.parametrize("backoff", [{"type": "fixed", "delay": 0}, {"type": "exponential"}], ids=str)
-def test_a_backoff_without_delay_retries_at_once(
-    queue: Queue, run_worker: RunWorker, runs: Runs, at_most: AtMost, backoff: dict[str, Any]
-) -> None:
-    run_worker(processor(queue, always_failing(runs)))
-    failed(queue, queue.add("n", {}, attempts=3, backoff=backoff))
-    assert_gaps(runs, [0, 0], at_most(150))
-
-
 @contract("S-061")
 def test_a_job_waiting_for_its_backoff_is_delayed(
     queue: Queue, run_worker: RunWorker, runs: Runs, flavour: Flavour
@@ -129,7 +60,7 @@ def test_a_job_waiting_for_its_backoff_is_delayed(
     assert (found.attempts_made, found.failed_reason, found.delay) == (1, "boom", 0)
     assert found.finished_on is None
     assert len(found.stacktrace) == 1
-    assert "JobError" in found.stacktrace[0]
+    assert "HandlerFault" in found.stacktrace[0]
 
 
 @contract("S-062")
@@ -163,7 +94,7 @@ def test_the_event_carries_the_handlers_own_error(
     queue: Queue, run_worker: RunWorker, flavour: Flavour
 ) -> None:
     heard = Heard(queue, "failed")
-    raised = JobError("Job Failed")
+    raised = HandlerFault("Job Failed")
 
     async def body(job: Job) -> None:
         raise raised
@@ -187,115 +118,6 @@ def test_a_plain_handler_that_raises_fails_its_job(queue: Queue, run_worker: Run
     assert job.failed_reason == "KeyError", "an error without a text is called by its class"
 
 
-@contract("S-066")
-def test_a_custom_strategy_decides_the_wait(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    queue = with_strategy(make_queue, lambda attempts_made, error: attempts_made * 200)
-    run_worker(processor(queue, fail_first(runs, times=2)))
-    job = queue.add("n", {}, attempts=3, backoff={"type": "mine"})
-    wait_until(lambda: job.get_state() == "completed")
-    assert_gaps(runs, [200, 400], at_most(150))
-
-
-@contract("S-067")
-@pytest.mark.parametrize("options", [{"k": 1}, None], ids=str)
-def test_what_a_custom_strategy_is_called_with(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, options: dict[str, int] | None
-) -> None:
-    calls: list[tuple[Any, ...]] = []
-
-    def strategy(attempts_made: int, error: BaseException, given: object = None) -> int:
-        calls.append((attempts_made, str(error), given))
-        return 0
-
-    queue = with_strategy(make_queue, strategy)
-    run_worker(processor(queue, always_failing(runs)))
-    backoff = {"type": "mine", "options": options} if options else {"type": "mine"}
-    failed(queue, queue.add("n", {}, attempts=2, backoff=backoff))
-    assert calls == [(1, "boom", options)]
-
-
-@contract("S-068")
-def test_a_strategy_answering_minus_one_ends_the_retries(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs
-) -> None:
-    queue = with_strategy(make_queue, lambda attempts_made, error: -1)
-    run_worker(processor(queue, always_failing(runs)))
-    job = failed(queue, queue.add("n", {}, attempts=3, backoff={"type": "mine"}))
-    assert (len(runs), job.attempts_made) == (1, 1)
-
-
-@contract("S-069")
-def test_a_strategy_answering_zero_retries_at_once(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    queue = with_strategy(make_queue, lambda attempts_made, error: 0)
-    run_worker(processor(queue, always_failing(runs)))
-    failed(queue, queue.add("n", {}, attempts=3, backoff={"type": "mine"}))
-    assert_gaps(runs, [0, 0], at_most(150))
-
-
-@contract("S-070")
-def test_an_asynchronous_strategy_is_awaited(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, flavour: Flavour, at_most: AtMost
-) -> None:
-    async def strategy(attempts_made: int, error: BaseException) -> int:
-        return 250
-
-    queue = with_strategy(make_queue, strategy)
-    run_worker(processor(queue, always_failing(runs, flavour)))
-    failed(queue, queue.add("n", {}, attempts=2, backoff={"type": "mine"}))
-    assert_gaps(runs, [250], at_most(150))
-
-
-@contract("S-071")
-def test_a_custom_strategy_may_replace_a_built_in(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs, at_most: AtMost
-) -> None:
-    queue = make_queue(settings={"backoff_strategies": {"fixed": lambda attempts_made, error: 200}})
-    run_worker(processor(queue, always_failing(runs)))
-    failed(queue, queue.add("n", {}, attempts=2, backoff={"type": "fixed", "delay": 30_000}))
-    assert_gaps(runs, [200], at_most(150))
-
-
-@contract("S-072", "Q-19")
-def test_an_unknown_strategy_is_refused_at_add(queue: Queue) -> None:
-    with pytest.raises(UnknownBackoffStrategy) as caught:
-        queue.add("n", {}, attempts=3, backoff={"type": "nope"})
-    assert str(caught.value) == (
-        "Unknown backoff strategy nope. "
-        "If a custom backoff strategy is used, specify it when the queue is created."
-    )
-    assert queue.count() == 0
-
-
-@contract("S-072", "Q-19")
-def test_a_strategy_that_only_the_producer_names_fails_the_job(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs
-) -> None:
-    producer = make_queue(settings={"backoff_strategies": {"mine": lambda attempts_made, error: 0}})
-    queue = make_queue()
-    run_worker(processor(queue, always_failing(runs)), queues=[queue])
-    job = failed(queue, producer.add("n", {}, attempts=3, backoff={"type": "mine"}))
-    assert len(runs) == 1
-    assert "Unknown backoff strategy mine" in job.failed_reason
-
-
-@contract("Q-19")
-def test_a_strategy_that_raises_fails_the_job(
-    make_queue: MakeQueue, run_worker: RunWorker, runs: Runs
-) -> None:
-    def strategy(attempts_made: int, error: BaseException) -> int:
-        raise LookupError("no such wait")
-
-    queue = with_strategy(make_queue, strategy)
-    run_worker(processor(queue, always_failing(runs)))
-    job = failed(queue, queue.add("n", {}, attempts=3, backoff={"type": "mine"}))
-    assert len(runs) == 1
-    assert "no such wait" in job.failed_reason
-
-
 @contract("S-073")
 def test_discarding_makes_the_next_failure_final(
     queue: Queue, run_worker: RunWorker, runs: Runs, flavour: Flavour
@@ -303,7 +125,7 @@ def test_discarding_makes_the_next_failure_final(
     async def body(job: Job) -> None:
         runs.note(job)
         job.discard()
-        raise JobError("no more")
+        raise HandlerFault("no more")
 
     run_worker(processor(queue, flavour.handler(body)))
     failed(queue, queue.add("n", {}, attempts=5))
@@ -317,7 +139,7 @@ def test_discarding_another_object_of_the_job_does_nothing(
     def handle(job: Job) -> None:
         runs.note(job)
         stored(queue, job).discard()
-        raise JobError("again")
+        raise HandlerFault("again")
 
     run_worker(processor(queue, handle))
     failed(queue, queue.add("n", {}, attempts=3))
@@ -429,7 +251,7 @@ def test_attempts_given_as_text_are_a_number(queue: Queue, run_worker: RunWorker
 def test_stack_trace_limit_keeps_the_newest(queue: Queue, run_worker: RunWorker, runs: Runs) -> None:
     def handle(job: Job) -> None:
         runs.note(job)
-        raise JobError(f"attempt {job.attempts_made}")
+        raise HandlerFault(f"attempt {job.attempts_made}")
 
     run_worker(processor(queue, handle))
     job = failed(queue, queue.add("n", {}, attempts=4, stack_trace_limit=2))
@@ -443,7 +265,7 @@ def test_a_trace_names_the_handlers_file_and_line(queue: Queue, run_worker: RunW
     run_worker(processor(queue, always_failing(runs)))
     job = failed(queue, queue.add("n", {}))
     assert "Traceback (most recent call last)" in job.stacktrace[0]
-    assert "test_d_attempts.py" in job.stacktrace[0]
+    assert "tests/parity/handlers.py" in job.stacktrace[0]
 
 
 @contract("S-084")
@@ -458,8 +280,3 @@ def test_a_result_that_is_not_json_fails_the_job(
     job = failed(queue, queue.add("n", {}))
     assert job.returnvalue is None
     assert job.failed_reason
-
-
-def with_strategy(make_queue: MakeQueue, strategy: Callable[..., Any]) -> Queue:
-    """A queue that knows this strategy as "mine"."""
-    return make_queue(settings={"backoff_strategies": {"mine": strategy}})

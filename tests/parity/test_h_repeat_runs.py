@@ -11,7 +11,7 @@ import pytest
 from bthwani_jobs import Job, Queue
 from tests.conftest import MakeQueue, RunWorker
 from tests.parity.handlers import Flavour, Run, Runs, fail_first, noted, processor
-from tests.support.timing import EARLY_MS, now_ms
+from tests.support.timing import EARLY_MS, now_ms, wait_past
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
@@ -26,10 +26,6 @@ def assert_follows_grid(runs: list[Run], period: int) -> None:
     for run, following in pairwise(runs):
         late = run.started // period * period + period
         assert run.slot + period <= following.slot <= max(late, run.slot + period), (run, following)
-
-
-def wait_past(moment: float) -> None:
-    wait_until(lambda: now_ms() > moment, within_ms=moment - now_ms() + 5000)
 
 
 @contract("S-109")

@@ -10,16 +10,10 @@ import pytest
 from bthwani_jobs import Job, Queue
 from bthwani_jobs.errors import InvalidInput, MissingKey
 from tests.conftest import MakeQueue, RunWorker
-from tests.parity.handlers import Flavour, Heard, Runs, fail_first, processor
+from tests.parity.handlers import Flavour, Heard, Runs, fail_first, processor, stored
 from tests.support.waiting import wait_until
 
 contract = pytest.mark.contract
-
-
-def stored(queue: Queue, job: Job) -> Job:
-    found = queue.get_job(job.id)
-    assert found is not None
-    return found
 
 
 @contract("S-241", "Q-76")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from tests.support.waiting import wait_until
+
 EARLY_MS = 2
 """How much before its due time a job may seem to start: two roundings to whole milliseconds."""
 
@@ -16,6 +18,11 @@ _LEAST, _MOST = 2.0, 12.0
 def now_ms() -> int:
     """Unix time in milliseconds: the clock that job timestamps are written with."""
     return time.time_ns() // 1_000_000
+
+
+def wait_past(moment: float) -> None:
+    """Let time go by until after this moment (Unix time in ms)."""
+    wait_until(lambda: now_ms() > moment, within_ms=moment - now_ms() + 5000)
 
 
 def load_factor() -> float:

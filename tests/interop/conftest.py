@@ -23,7 +23,8 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """In place of the shared fixture: one server of each kind."""
     if request.param == "redis":
         assert REDIS_BINARY.exists(), (
-            f"{REDIS_BINARY} is missing: these tests need a Redis 6.2 or newer there (apt-get install redis-server)."
+            f"{REDIS_BINARY} is missing: these tests need a Redis 6.2 or newer there "
+            "(apt-get install redis-server)."
         )
     server = RedisServer(str(REDIS_BINARY if request.param == "redis" else get_binary_path())).start()
     yield server
@@ -32,7 +33,7 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def make_quick_queue(make_queue: MakeQueue) -> Callable[[str], Queue]:
-    """`make_quick_queue(name)`: settings under which stalled jobs are recovered and stock results adopted soon."""
+    """`make_quick_queue(name)`: a queue whose stalled jobs are recovered soon, stock results adopted."""
     return lambda name: make_queue(name, settings=SETTINGS)
 
 

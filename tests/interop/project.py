@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from tests.support.processes import PythonProcess, Processes
+from tests.support.processes import Processes, PythonProcess
 from tests.support.waiting import wait_until
 
 SETTINGS = {
@@ -61,7 +61,10 @@ globals().update((f"processor_{{n}}", each) for n, each in enumerate(processors)
 
 
 class Project:
-    """`queues`: the names its handlers serve. Jobs called "fail" raise, "slow" ones take 50 ms, "gated" ones wait for `open_gates`."""
+    """`queues`: the names its handlers serve.
+
+    Jobs called "fail" raise, "slow" ones take 50 ms, "gated" ones wait for `open_gates`.
+    """
 
     def __init__(
         self, folder: Path, processes: Processes, client: redis.Redis, queues: Sequence[str]

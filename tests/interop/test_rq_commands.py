@@ -15,54 +15,16 @@ from rq.command import (
 )
 from rq.exceptions import InvalidJobOperation
 
-from bthwani_jobs import Job, Processor, Queue
-from bthwani_jobs.store.claiming import StepClient
-from bthwani_jobs.store.keys import QueueKeys
+from bthwani_jobs import Job, Queue
 from tests.chaos.invariants import assert_consistent
 from tests.conftest import RunWorker
 from tests.interop.project import OURS, Project
+from tests.interop.states import fill
 from tests.support.processes import PythonProcess
 from tests.support.waiting import wait_until
 
-HOUR_MS = 3_600_000
 #: What RQ keeps for itself and may touch whenever it looks.
 BOOKKEEPING = re.compile(rb"rq:(workers.*|worker:.*|clean_groups|clean_registries:.*|.*maintenance.*)")
-
-
-def fill(queue: Queue, connection: redis.Redis, run_worker: RunWorker) -> None:
-    """A job in every state, and two logs: completed, failed, active, delayed (twice), waiting, prioritised."""
-    processor = Processor(queue.name)
-
-    @processor.process("*")
-    def handle(job: Job) -> str:
-        job.log("ran")
-        if job.name == "fail":
-            raise RuntimeError("boom")
-        return "done"
-
-    queue.add("ok", {}, job_id="completed")
-    queue.add("fail", {}, job_id="failed")
-    queue.add("fail", {}, job_id="retried", attempts=2, backoff=HOUR_MS)
-    worker = run_worker(processor, queues=[queue])
-    wait_until(
-        lambda: queue.get_completed_count() + queue.get_failed_count() + queue.get_delayed_count() == 3
-    )
-    worker.close()
-    queue.add("a", {}, job_id="active")
-    claim(queue, connection)
-    queue.add("a", {}, job_id="delayed", delay=HOUR_MS)
-    queue.add("a", {}, job_id="waiting")
-    queue.add("a", {}, job_id="prioritised", priority=3)
-    queue.add("a", {}, job_id="urgent", priority=1)
-    for job_id in ("waiting", "delayed"):
-        queue.get_job(job_id).log("hello")
-
-
-def claim(queue: Queue, connection: redis.Redis) -> None:
-    """Make the next job active, as a worker would that then thinks about it for an hour."""
-    steps = StepClient(connection, QueueKeys(queue.name), "someone", "token", HOUR_MS)
-    assert len(steps.step([], 1, False).jobs) == 1
-    steps.connection.drop()
 
 
 def _dump(connection: redis.Redis) -> dict[bytes, bytes | None]:
@@ -153,7 +115,7 @@ def _state(connection: redis.Redis, queue: Queue) -> str:
 
 @pytest.mark.contract("S-216")
 def test_our_worker_behind_rq_s_command(project: Project, queue: Queue, connection: redis.Redis) -> None:
-    """`rq worker a b` with nothing but RQ_WORKER_CLASS: registered, named, seen at its job, drained by SIGTERM."""
+    """`rq worker a b` with nothing but RQ_WORKER_CLASS: registered, seen at its job, drained by SIGTERM."""
     other = f"{queue.name}-b"
     process = project.rq("worker", "--name", f"worker-of-{queue.name}", queue.name, other, env=OURS)
     job = queue.add("gated", {}, job_id="g")

@@ -1,8 +1,6 @@
-"""`rq worker` as RQ ships it, typed in the project's folder: it runs our jobs, and what it leaves is adopted."""
+"""`rq worker` as RQ ships it, typed in the project's folder: it runs our jobs; what it leaves is adopted."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 import redis

@@ -14,6 +14,7 @@ from typing import Any
 
 Step = dict[str, Any]
 
+_IDS = ("order-7", "a b", "user:7", "a__b", "A_b%41", "طلب/٧")
 #: In the year 2033.
 _COMMON_MOMENT = 2_000_000_000_000
 _PAST_MOMENT = 1_500_000_000_000
@@ -77,7 +78,7 @@ class SequenceGenerator:
     def sequence(self, length: int) -> dict[str, Any]:
         """A scenario of that many commands, its worker starting somewhere in the first third."""
         names = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=length)
-        steps = [self._commands[name]() for name in names]
+        steps = [self._commands[name]() | self._taker() for name in names]
         steps.insert(self._random.randrange(length // 3 + 1), {"do": "work"})
         return {
             "title": "a random sequence",
@@ -130,6 +131,10 @@ class SequenceGenerator:
             opts["removeOnFail"] = self._random.choice([True, 2])
         return {"name": self._random.choice(list(_HANDLERS)), "data": {}, "opts": opts}
 
+    def _taker(self) -> Step:
+        """Some commands come from a queue object that runs nothing."""
+        return {"on": "P"} if self._chance(0.2) else {}
+
     def _add(self) -> Step:
         self._handles += 1
         return {"do": "add", **self._job(), "as": f"h{self._handles}"}
@@ -140,7 +145,7 @@ class SequenceGenerator:
     def _job(self) -> Step:
         opts = self._options()
         # One name for those with an id of their own: a duplicate answers the stored job here (section 15).
-        name = "known" if "jobId" in opts else self._random.choice(["a", "b", "send-email"])
+        name = "known" if "jobId" in opts else self._random.choice(["a", "send-email", "إشعار"])
         return {"name": name, "data": {"n": self._random.randrange(1000)}, "opts": opts}
 
     def _options(self) -> Step:
@@ -150,7 +155,7 @@ class SequenceGenerator:
         if self._chance(0.3):
             opts.update(self._delay())
         if self._chance(0.2):
-            opts["jobId"] = f"id-{self._random.randrange(6)}"
+            opts["jobId"] = self._random.choice(_IDS)
         if self._chance(0.5):
             opts["attempts"] = self._random.randint(1, 4)
         if self._chance(0.25):
@@ -221,7 +226,7 @@ class SequenceGenerator:
         return {"do": "typed", "type": kind, **self._range()}
 
     def _logs(self) -> Step:
-        job = self._random.choice(["1", "2", "3", "5", "id-0", "id-1"])
+        job = self._random.choice(["1", "2", "3", "5", *_IDS])
         return {"do": "logs", "job": job, **self._range(), "asc": self._chance(0.5)}
 
     def _range(self) -> Step:
@@ -232,7 +237,9 @@ class SequenceGenerator:
         return self._random.sample(_STATES, self._random.randint(1, 3))
 
     def _value(self) -> Any:
-        return self._random.choice([1, 42, "text", {"ok": True}, [1, 2], {"a": {"b": []}}, "تم", 2.5])
+        return self._random.choice(
+            [1, 42, "text", {"ok": True}, [1, 2], {"a": {"b": [], "c": None}}, 'تم "\n\t\\u2028', 2.5, -1e21]
+        )
 
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability

@@ -33,7 +33,7 @@ def delay_for(
     if custom is not None:
         # A copy, because options objects are shared by all jobs with the same options.
         arguments = (attempts_made, error, deepcopy(backoff.options))
-        return custom(*arguments[: _positional(custom)])  # type: ignore[no-any-return]
+        return custom(*arguments[: _positional(custom)])
     built_in = _BUILT_IN.get(backoff.type)
     if built_in is None:
         raise UnknownBackoffStrategy(backoff.type)

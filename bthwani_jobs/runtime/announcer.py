@@ -36,6 +36,7 @@ class Announcer:
         self.working_time_s = 0.0
 
     def begins(self, run: Run) -> None:
+        run.begin()
         if self.queue.hears("active"):
             self.queue.emit("active", run.job, None, "waiting")
 

@@ -33,6 +33,7 @@ class Run:
     """One attempt at one job, from claim to outcome."""
 
     __slots__ = (
+        "begun",
         "deadline",
         "error",
         "fate",
@@ -49,8 +50,10 @@ class Run:
         self.job = job
         self.token = token
         self.handler = handler
-        #: monotonic seconds
+        #: monotonic seconds: of the claim, then of the handler's call
         self.started = time.monotonic()
+        self.begun = False
+        #: monotonic seconds; an estimate until the handler is called
         self.deadline: float | None = None
         self.result: Any = None
         self.error: BaseException | None = None
@@ -60,6 +63,26 @@ class Run:
         self.recorded = False
         #: asyncio task, of a coroutine handler
         self.task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """The handler is about to be called: the clock of its timeout starts here (S-085)."""
+        self.started = time.monotonic()
+        self.begun = True
+        self.set_deadline(self.started)
+
+    def set_deadline(self, start: float) -> None:
+        """``start`` (monotonic s) + the job's timeout, if it has one."""
+        timeout = self.job.opts.timeout
+        if timeout:
+            self.deadline = start + timeout / 1000
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether its time is up at ``now``; a handler that has not been called yet gets a new estimate."""
+        if self.deadline is None or now < self.deadline:
+            return False
+        if not self.begun:
+            self.set_deadline(now)
+        return self.begun
 
     def end(self, result: Any, error: BaseException | None) -> bool:
         """Take what the handler came to, unless the run has timed out meanwhile."""
@@ -93,8 +116,7 @@ def prepare(run: Run) -> bool:
     if run.handler is None:
         run.error = MissingHandler(job.name)
         return False
-    if job.opts.timeout:
-        run.deadline = run.started + job.opts.timeout / 1000
+    run.set_deadline(run.started)
     if run.handler.schema is not None:
         try:
             job.data = run.handler.schema.load(job.data)

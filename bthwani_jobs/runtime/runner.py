@@ -163,7 +163,7 @@ class QueueRunner:
                 ended.append(run)
         now = time.monotonic()
         for run in self.leases():
-            if run.deadline is not None and now >= run.deadline and run.settle("timed out"):
+            if run.is_overdue(now) and run.settle("timed out"):
                 self._time_out(run)
                 del self.running[run.token]
                 ended.append(run)
@@ -194,7 +194,8 @@ class QueueRunner:
 
     def _step(self, ended: list[Run], want: int) -> None:
         finished = [conclude(run, self.queue.settings.backoff_strategies) for run in ended]
-        given_back, self._give_back = self._give_back, []
+        # The last one first: each goes to the head, and the order is what it was.
+        given_back, self._give_back = self._give_back[::-1], []
         reply = self._answered(finished + given_back, want)
         if reply is None:
             return

@@ -38,14 +38,13 @@ end
 local function recover(id, token, row)
   local times = (tonumber(row[1]) or 0) + 1
   call('DEL', PREFIX .. ':execution:' .. id .. ':' .. token, PREFIX .. ':executions:' .. id)
-  call('HDEL', JOB .. id, 'worker_name', 'tk')
   if times > MAX_STALLED then
-    call('HSET', JOB .. id, 'sc', times, 'status', 'failed', 'fr', REASON, 'ended_at', iso(now))
+    call('HSET', JOB .. id, 'worker_name', '', 'tk', '', 'sc', times, 'status', 'failed', 'fr', REASON, 'ended_at', iso(now))
     enter_finished(FAILED, 'failed', id, keep_of(row[2]))
     failed[#failed + 1] = id
     emit('failed', id, REASON)
   else
-    call('HSET', JOB .. id, 'sc', times, 'status', 'queued')
+    call('HSET', JOB .. id, 'worker_name', '', 'tk', '', 'sc', times, 'status', 'queued')
     local list = target_list()
     call('LPUSH', list, id)
     if list == WAIT then wake() end
@@ -63,6 +62,7 @@ for index = #lapsed, 1, -1 do -- the earliest ends up at the very head
   if not row.err and row[3] == token then recover(id, token, row) end
 end
 
+enter_all()
 local adopted = adopt(COMPLETED, 'finished') + adopt(FAILED, 'failed')
 sweep()
 publish_events()

@@ -10,8 +10,9 @@ if call('ZSCORE', COMPLETED, id) then return 'completed' end
 if call('ZSCORE', FAILED, id) then return 'failed' end
 if call('ZSCORE', DELAYED, id) then return 'delayed' end
 local row = call('HMGET', JOB .. id, 'tk', 'status')
-if row[1] and call('ZSCORE', ACTIVE, id .. ':' .. row[1]) then return 'active' end
-if not row[1] and row[2] == 'started' and call('EXISTS', PREFIX .. ':executions:' .. id) == 1 then return 'active' end
+local token = row[1] or ''
+if token ~= '' and call('ZSCORE', ACTIVE, id .. ':' .. token) then return 'active' end
+if token == '' and row[2] == 'started' and call('EXISTS', PREFIX .. ':executions:' .. id) == 1 then return 'active' end
 if call('LPOS', WAIT, id) then return 'waiting' end
 if call('LPOS', PAUSED, id) then return 'paused' end
 return 'stuck'

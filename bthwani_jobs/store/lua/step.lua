@@ -15,7 +15,7 @@
 --          lost: {id, code, …}: runs whose lease was gone: missing_key, missing_lock or mismatch; nothing was written
 --          moved: ids of delayed jobs that became waiting
 --          aside: {id, why, …}: entries that could not be run and were set aside
---          jobs: rows of token and the fields of FIELDS, id first
+--          jobs: rows of id, token and the fields of FIELDS
 -- Events   completed, failed, waiting, active, drained
 --- @include prelude
 --- @include events
@@ -27,15 +27,38 @@
 --- @include due
 local WORKER, TOKEN, LEASE, WANT, RUNS = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[10])
 local FIELDS = { 'd', 'description', 'o', 'am', 'created_at', 'ts', 'st', 'pg', 'pm', 'rk', 'priority', 'fr' }
+local SUSPENDED = PREFIX .. ':suspended'
 local date = iso(now)
 local lost, aside, rows, leases = {}, {}, {}, {}
 
-local function lease_fault(id, token)
+local function add_row(id, token, row)
+  rows[#rows + 1] = { id, token, unpack(row, 1, #FIELDS) }
+end
+
+local function holding()
+  if call('EXISTS', PAUSE, SUSPENDED) == 0 then return 0 end
+  return 1 + call('EXISTS', WAIT)
+end
+
+-- Same call number as last time: the reply was lost. Nothing is done again; what was leased is answered again.
+local function replayed(last)
+  call('SET', KEYS[1], last, 'EX', 3600)
+  local said = last:sub(#CALL + 2)
+  local mine = ':' .. TOKEN .. '-' .. CALL .. '-'
+  for _, member in ipairs(call('ZRANGE', ACTIVE, 0, -1)) do
+    if member:find(mine, 1, true) then
+      local id, token = member:match('^(.*):(.*)$')
+      add_row(id, token, call('HMGET', JOB .. id, unpack(FIELDS)))
+    end
+  end
+  return { now, next_due(), holding(), said ~= '' and cjson.decode(said) or {}, {}, {}, rows }
+end
+
+local function fault_of(id, token)
   local current = redis.pcall('HMGET', JOB .. id, 'tk', 'status')
   if current.err or not current[2] then return 'missing_key' end
-  local score = call('ZSCORE', ACTIVE, id .. ':' .. token)
-  if score and tonumber(score) >= now * K and current[1] == token then return nil end
-  if current[1] and current[1] ~= token and call('ZSCORE', ACTIVE, id .. ':' .. current[1]) then return 'mismatch' end
+  local other = current[1]
+  if other and other ~= '' and other ~= token and call('ZSCORE', ACTIVE, id .. ':' .. other) then return 'mismatch' end
   return 'missing_lock'
 end
 
@@ -45,45 +68,74 @@ local function forget_execution(id, token)
   call('SREM', PREFIX .. ':worker:' .. WORKER .. ':executions', id .. ':' .. token)
 end
 
-local function write_failure(id, status, text, traces, attempts, ended_at)
-  call('HSET', JOB .. id, 'status', status, 'fr', text, 'st', traces, 'am', attempts, 'ended_at', ended_at)
+-- Emptied rather than deleted: one command less, and what RQ itself leaves.
+local function write_end(id, ...)
+  call('HSET', JOB .. id, 'worker_name', '', 'tk', '', ...)
 end
 
-local function finish(at)
-  local id, token, kind, text = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local fault = lease_fault(id, token)
-  if ARGV[at + 9]:find('x', 1, true) then forget_execution(id, token) end
-  if fault then
-    if fault == 'missing_key' then call('ZREM', ACTIVE, id .. ':' .. token) end
-    lost[#lost + 1] = id
-    lost[#lost + 1] = fault
-    return
-  end
-  call('ZREM', ACTIVE, id .. ':' .. token)
-  call('HDEL', JOB .. id, 'worker_name', 'tk')
-  if kind == 'complete' then
-    call('HSET', JOB .. id, 'status', 'finished', 'ended_at', date, 'rv', text)
+local function write_failure(id, status, at, ended_at)
+  write_end(id, 'status', status, 'fr', ARGV[at + 3], 'st', ARGV[at + 4], 'am', ARGV[at + 7], 'ended_at', ended_at)
+end
+
+local function put_back(id, priority, lifo)
+  local list = target_list()
+  place(list, id, priority, lifo)
+  if list == WAIT then wake() end
+end
+
+-- What each kind of end writes; at = where the run's arguments begin.
+local ENDS = {
+  complete = function(id, at)
+    write_end(id, 'status', 'finished', 'ended_at', date, 'rv', ARGV[at + 3])
     enter_finished(COMPLETED, 'finished', id, ARGV[at + 5])
-    emit('completed', id, text)
-  elseif kind == 'fail' then
-    write_failure(id, 'failed', text, ARGV[at + 4], ARGV[at + 7], date)
+    emit('completed', id, ARGV[at + 3])
+  end,
+  fail = function(id, at)
+    write_failure(id, 'failed', at, date)
     enter_finished(FAILED, 'failed', id, ARGV[at + 5])
-    emit_text('failed', id, text)
-  elseif kind == 'retry' then
-    write_failure(id, 'queued', text, ARGV[at + 4], ARGV[at + 7], '')
-    local list = target_list()
-    place(list, id, tonumber(ARGV[at + 8]), ARGV[at + 9]:find('l', 1, true))
-    if list == WAIT then wake() end
-  elseif kind == 'delay' then
-    write_failure(id, 'scheduled', text, ARGV[at + 4], ARGV[at + 7], '')
+    emit_text('failed', id, ARGV[at + 3])
+  end,
+  retry = function(id, at)
+    write_failure(id, 'queued', at, '')
+    put_back(id, tonumber(ARGV[at + 8]), ARGV[at + 9]:find('l', 1, true))
+  end,
+  delay = function(id, at)
+    write_failure(id, 'scheduled', at, '')
     delay_job(id, now + tonumber(ARGV[at + 6]))
-  elseif kind == 'give_back' then
-    call('HSET', JOB .. id, 'status', 'queued')
-    call('HDEL', JOB .. id, 'started_at')
-    local list = target_list()
-    call('LPUSH', list, id)
-    if list == WAIT then wake() end
+  end,
+  give_back = function(id)
+    write_end(id, 'status', 'queued', 'started_at', '')
+    put_back(id, 0, true)
+  end,
+}
+
+-- Writes every finished run whose lease is still held.
+local function finish_runs()
+  local members, keys, released = {}, {}, {}
+  for run = 1, RUNS do
+    local at = 1 + run * 10
+    members[run] = ARGV[at] .. ':' .. ARGV[at + 1]
+    keys[run] = JOB .. ARGV[at]
   end
+  local scores = call('ZMSCORE', ACTIVE, unpack(members))
+  local all_exist = call('EXISTS', unpack(keys)) == RUNS
+  for run = 1, RUNS do
+    local at = 1 + run * 10
+    local id, token = ARGV[at], ARGV[at + 1]
+    if ARGV[at + 9]:find('x', 1, true) then forget_execution(id, token) end
+    local in_time = scores[run] and tonumber(scores[run]) >= now * K
+    if in_time and (all_exist or call('EXISTS', keys[run]) == 1) then
+      released[#released + 1] = members[run]
+      ENDS[ARGV[at + 2]](id, at)
+    else
+      local fault = fault_of(id, token)
+      if fault == 'missing_key' then released[#released + 1] = members[run] end
+      lost[#lost + 1] = id
+      lost[#lost + 1] = fault
+    end
+  end
+  if #released > 0 then call('ZREM', ACTIVE, unpack(released)) end
+  enter_all()
 end
 
 local function set_aside(id, why)
@@ -118,9 +170,9 @@ local function activate(id, token)
   if row[9] then call('ZREM', PRIO, row[9]) end
   -- The next occurrence is owed from here on: whoever is alive pays it (repeats are scheduled by Python).
   if row[10] and (row[4] or '0') == '0' then call('ZADD', BULL .. 'repeat:owed', now, row[10]) end
-  leases[#leases + 1] = format('%.0f', (now + LEASE) * K)
+  leases[#leases + 1] = (now + LEASE) * K
   leases[#leases + 1] = id .. ':' .. token
-  rows[#rows + 1] = { id, token, unpack(row, 1, #FIELDS) }
+  add_row(id, token, row)
   emit('active', id)
 end
 
@@ -149,32 +201,12 @@ local function claim(held)
   return due, moved
 end
 
-local function holding()
-  if call('EXISTS', PAUSE, PREFIX .. ':suspended') == 0 then return 0 end
-  return 1 + call('EXISTS', WAIT)
-end
+local last = call('SET', KEYS[1], CALL, 'EX', 3600, 'GET')
+if last and last:match('^%d+') == CALL then return replayed(last) end
 
--- Same call number as last time: the reply was lost. Nothing is done again; what was leased is answered again.
-local function replayed(last)
-  local said = cjson.decode(last:sub(#CALL + 2))
-  for _, member in ipairs(said[2]) do
-    local id, token = member:match('^(.*):(.*)$')
-    if call('ZSCORE', ACTIVE, member) then
-      rows[#rows + 1] = { id, token, unpack(call('HMGET', JOB .. id, unpack(FIELDS)), 1, #FIELDS) }
-    end
-  end
-  return { now, next_due(), holding(), said[1], {}, {}, rows }
-end
-
-local last = call('GET', KEYS[1])
-if last and last:sub(1, #CALL + 1) == CALL .. ' ' then return replayed(last) end
-
-for index = 0, RUNS - 1 do finish(11 + index * 10) end
+if RUNS > 0 then finish_runs() end
 local held = holding()
 local due, moved = claim(held > 0)
 publish_events()
-
-local members = {}
-for index = 2, #leases, 2 do members[#members + 1] = leases[index] end
-call('SET', KEYS[1], CALL .. ' ' .. cjson.encode({ lost, members }), 'EX', 3600)
+if #lost > 0 then call('SET', KEYS[1], CALL .. ' ' .. cjson.encode(lost), 'EX', 3600) end
 return { now, due, held, lost, moved, aside, rows }

@@ -23,11 +23,28 @@ local function trim(set, status, keep)
   end
 end
 
+-- Entries without retention wait here, so that jobs finished in one call enter the set in one command.
+local entering = { [COMPLETED] = {}, [FAILED] = {} }
+
+local function enter_all()
+  for set, entries in pairs(entering) do
+    if #entries > 0 then
+      call('ZADD', set, unpack(entries))
+      entering[set] = {}
+    end
+  end
+end
+
 local function enter_finished(set, status, id, keep)
   if keep:sub(1, 2) == '0:' then
     delete_job(id)
     return
   end
-  call('ZADD', set, finish_score(set), id)
-  if keep ~= '' then trim(set, status, keep) end
+  local entries = entering[set]
+  entries[#entries + 1] = finish_score(set)
+  entries[#entries + 1] = id
+  if keep ~= '' then
+    enter_all()
+    trim(set, status, keep)
+  end
 end

@@ -1,7 +1,7 @@
 -- Locked = a lease whose end has not passed, a stock worker's run, or a lock taken by hand (Job.take_lock).
 local function lease_of(id)
   local token = call('HGET', JOB .. id, 'tk')
-  if not token then return nil end
+  if not token or token == '' then return nil end
   local score = call('ZSCORE', ACTIVE, id .. ':' .. token)
   return score and tonumber(score) >= now * K and token or nil
 end

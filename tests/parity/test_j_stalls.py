@@ -35,7 +35,9 @@ def test_the_job_of_a_killed_process_is_run_again(
     heard = Heard(queue, "stalled", "global:stalled", "completed")
     doomed = start_worker(processes, queue, PROCESS_STALLS)
     job = queue.add("block", {})
-    wait_until(lambda: connection.llen(starts_key(queue.name)) == 1, 15_000, f"a start; {doomed.output()}")
+    wait_until(
+        lambda: connection.llen(starts_key(queue.name)) == 1, 15_000, lambda: f"a start. {doomed.output()}"
+    )
     run_worker(processor(queue, noted(runs)))
     doomed.kill()
     killed = now_ms()
@@ -59,7 +61,11 @@ def test_a_job_that_stalls_twice_fails(
     by_pid = {process.pid: process for process in (first, second)}
     job = queue.add("block", {}, attempts=5)
     for times in (1, 2):
-        wait_until(lambda times=times: connection.llen(starts_key(queue.name)) == times, 15_000)
+        wait_until(
+            lambda times=times: connection.llen(starts_key(queue.name)) == times,
+            15_000,
+            lambda: "a start. " + "".join(process.output() for process in (first, second)),
+        )
         running = wait_until(lambda: [by_pid[pid] for pid in by_pid if runs_job(queue, pid)])
         running[0].kill()
         by_pid.pop(running[0].pid)

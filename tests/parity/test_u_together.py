@@ -62,7 +62,11 @@ def test_three_processes_complete_each_of_300_jobs_once(
     ]
     wait_until(lambda: len(queue.get_workers()) == 3, 20_000, "three registered workers")
     queue.resume()
-    wait_until(lambda: queue.get_completed_count() == 300, 20_000)
+    wait_until(
+        lambda: queue.get_completed_count() == 300,
+        20_000,
+        lambda: "all jobs completed. " + "".join(worker.output() for worker in workers),
+    )
     started = [entry.decode() for entry in connection.lrange(starts_key(queue.name), 0, -1)]
     assert Counter(started) == Counter(added)
     served_by = Counter(job.returnvalue for job in queue.get_completed())

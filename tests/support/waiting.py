@@ -17,11 +17,13 @@ class NotInTime(AssertionError):
     """A condition did not come true within its time."""
 
 
-def wait_until(predicate: Callable[[], T], within_ms: float = 5000, what: str | None = None) -> T:
+def wait_until(
+    predicate: Callable[[], T], within_ms: float = 5000, what: str | Callable[[], str] | None = None
+) -> T:
     """Call `predicate` until it returns something true, and return that.
 
-    `what` names the condition in the failure message; without it the predicate's source line does. An
-    exception that the predicate raises is not swallowed.
+    `what` names the condition in the failure message (a function: asked only then), else the predicate's
+    source line does. What the predicate raises is not swallowed.
     """
     deadline = time.monotonic() + within_ms / 1000
     pause = _FIRST_PAUSE_S
@@ -30,7 +32,7 @@ def wait_until(predicate: Callable[[], T], within_ms: float = 5000, what: str | 
         if value:
             return value
         if time.monotonic() >= deadline:
-            condition = what or _source_of(predicate)
+            condition = what() if callable(what) else what or _source_of(predicate)
             raise NotInTime(f"Waited {within_ms:.0f} ms for: {condition}. The last value was {value!r}.")
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE_S)

@@ -178,7 +178,7 @@ class GlobalListener:
             except (RedisError, OSError) as error:
                 log.warning("Listening to %s: %s; trying again in %.1f s.", self._channel, error, pause_s)
                 self._closing.wait(pause_s)
-                pause_s = min(pause_s * 2, 5.0)
+                pause_s = min(pause_s * 2, 1.0)
                 continue
             if message and message["type"] == "message":
                 for name, args in global_events(message["data"]):

@@ -105,6 +105,8 @@ local ENDS = {
   end,
   give_back = function(id)
     write_end(id, 'status', 'queued', 'started_at', '')
+    local row = call('HMGET', JOB .. id, 'priority', 'pm')
+    if row[1] and row[2] then call('ZADD', PRIO, row[1], row[2]) end -- as if it had never been taken
     put_back(id, 0, true)
   end,
 }

@@ -1,6 +1,6 @@
 """Random command sequences: each is a scenario, so that it runs, replays and shrinks like one.
 
-A stepped worker with one slot holds every run at a gate, so that after each command both sides come to rest;
+A stepped worker holds every run at a gate, so that after each command both sides come to rest;
 the commands name their jobs by picking from a state's list. What is defined differently on purpose stays
 out: custom ids like automatic ones (Q-07), lifo beside priorities (Q-10), a manual retry of a prioritised job
 (Q-11), the event of removing a job that is gone (Q-35).
@@ -46,6 +46,27 @@ _HANDLERS: dict[str, list[list[Step]]] = {
     "fails": [[{"take": 3}, {"fail": "boom"}]],
     "gives-up": [[{"take": 3}, {"discard": True}, {"fail": "no use"}]],
 }
+_REPEAT_WEIGHTS = {
+    "add_repeatable": 12,
+    "promote": 12,
+    "finish": 12,
+    "fail": 4,
+    "add": 3,
+    "pause": 1,
+    "resume": 2,
+    "repeatables": 3,
+    "count_repeatables": 2,
+    "remove_repeatable": 2,
+    "remove_repeatable_by_key": 3,
+}
+#: By the end of the chain's key.
+_REPEATS: dict[str, Step] = {
+    "700000000000": {"every": 700_000_000_000},
+    "600000000000": {"every": 600_000_000_000},
+    "UTC:0 0 1 1 *": {"cron": "0 0 1 1 *", "tz": "UTC"},
+    "Asia/Aden:30 2 29 2 *": {"cron": "30 2 29 2 *", "tz": "Asia/Aden"},
+}
+_CHAINS = tuple(_REPEATS)
 
 
 class SequenceGenerator:
@@ -55,6 +76,9 @@ class SequenceGenerator:
         self._random = random.Random(seed)
         self._handles = 0
         self._uses_lifo = self._random.random() < 0.4
+        self._slots = self._random.choice([1, 1, 1, 3])
+        # Several slots begin at once in no order, so no command picks one of their jobs.
+        self._picked = _STATES if self._slots == 1 else tuple(state for state in _STATES if state != "active")
         self._commands: dict[str, Callable[[], Step]] = {
             "add": self._add,
             "add_bulk": self._add_bulk,
@@ -62,6 +86,7 @@ class SequenceGenerator:
             "fail": self._fail,
             "retry": self._retry,
             "promote": self._promote,
+            "count_repeatables": lambda: {"do": "count_repeatables"},
             "remove": lambda: {"do": "remove", **self._some_job()},
             "pause": lambda: {"do": "pause"},
             "resume": lambda: {"do": "resume"},
@@ -79,15 +104,58 @@ class SequenceGenerator:
         """A scenario of that many commands, its worker starting somewhere in the first third."""
         names = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=length)
         steps = [self._commands[name]() | self._taker() for name in names]
-        steps.insert(self._random.randrange(length // 3 + 1), {"do": "work"})
+        steps.insert(
+            self._random.randrange(length // 3 + 1), {"do": "work", "concurrency": {"*": self._slots}}
+        )
         return {
             "title": "a random sequence",
             "stepped": True,
-            "trace": ["starts", "events", "global_events"],
+            "trace": ["starts", "events", "global_events"] if self._slots == 1 else [],
             "ignore_events": ["removed"],
             "handlers": {"*": [[{"gate": True}]]},
             "steps": [*steps, {"do": "jobs"}],
         }
+
+    def repeating(self, length: int) -> dict[str, Any]:
+        """A stepped scenario of chains whose occurrences are promoted: their next slots lie years ahead.
+
+        Without what Q-38, Q-41 and Q-42 name: limits, removed occurrences, retries of them.
+        """
+        names = self._random.choices(list(_REPEAT_WEIGHTS), list(_REPEAT_WEIGHTS.values()), k=length)
+        return {
+            "title": "a random sequence of repeatables",
+            "stepped": True,
+            "trace": ["starts", "events", "global_events"],
+            "handlers": {"*": [[{"gate": True}]]},
+            "steps": [{"do": "work"}, *(self._repeat_command(name) for name in names), {"do": "repeatables"}],
+        }
+
+    def _repeat_command(self, name: str) -> Step:
+        key = self._random.choice(_CHAINS)
+        match name:
+            case "add_repeatable":
+                opts = {"repeat": {**_REPEATS[key]}} | ({"jobId": "id1"} if self._chance(0.3) else {})
+                return {
+                    "do": "add",
+                    "name": self._random.choice("ab"),
+                    "data": {"n": self._random.randrange(9)},
+                    "opts": opts,
+                }
+            case "remove_repeatable":
+                return {"do": "remove_repeatable", "name": self._random.choice("ab"), "repeat": _REPEATS[key]}
+            case "remove_repeatable_by_key":
+                return {
+                    "do": name,
+                    "key": f"{self._random.choice('ab')}:{self._random.choice(['', 'id1'])}::{key}",
+                }
+            case "promote":
+                return {"do": "promote", **self._pick("delayed")}
+            case "repeatables":
+                return {"do": "repeatables", "asc": self._chance(0.5)}
+            case "add":
+                return {"do": "add", "name": "plain", "data": {}}
+            case _:
+                return self._commands[name]()
 
     def draining(self, jobs: int) -> dict[str, Any]:
         """A scenario of two full queues that a worker empties at full speed: overdue jobs, then waiting ones.
@@ -206,14 +274,14 @@ class SequenceGenerator:
         return {"do": "retry", "pick": {"from": "failed", "n": self._random.randrange(100), "plain": True}}
 
     def _promote(self) -> Step:
-        state = "delayed" if self._chance(0.8) else self._random.choice(_STATES)
+        state = "delayed" if self._chance(0.8) else self._random.choice(self._picked)
         return {"do": "promote", **self._pick(state)}
 
     def _some_job(self) -> Step:
         """A job in some state, or the object of an earlier add, whose job may be gone."""
         if self._handles and self._chance(0.3):
             return {"handle": f"h{self._random.randint(1, self._handles)}"}
-        return self._pick(self._random.choice(_STATES))
+        return self._pick(self._random.choice(self._picked))
 
     def _pick(self, state: str) -> Step:
         return {"pick": {"from": state, "n": self._random.randrange(100)}}
@@ -222,7 +290,7 @@ class SequenceGenerator:
         return {"do": "list", "types": self._states(), **self._range(), "asc": self._chance(0.5)}
 
     def _typed(self) -> Step:
-        kind = self._random.choice(["waiting", "active", "delayed", "completed", "failed"])
+        kind = self._random.choice(["waiting", "delayed", "completed", "failed"])
         return {"do": "typed", "type": kind, **self._range()}
 
     def _logs(self) -> Step:
@@ -234,7 +302,7 @@ class SequenceGenerator:
         return {"start": start, "end": self._random.choice([-1, -1, 0, 1, 2, 5, -2, 99])}
 
     def _states(self) -> list[str]:
-        return self._random.sample(_STATES, self._random.randint(1, 3))
+        return self._random.sample(self._picked, self._random.randint(1, 3))
 
     def _value(self) -> Any:
         return self._random.choice(

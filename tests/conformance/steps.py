@@ -67,9 +67,11 @@ def typed(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> list[str]:
 
 
 def snapshot(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> dict[str, Any]:
+    lists = {each: ids(queue.get_jobs(each, 0, -1, True)) for each in LISTS}
+    lists["active"].sort()  # several slots may have begun at once
     return {
         "counts": queue.get_job_counts(*STATES),
-        "lists": {each: ids(queue.get_jobs(each, 0, -1, True)) for each in LISTS},
+        "lists": lists,
         "count": queue.count(),
         "paused": queue.is_paused(),
     }
@@ -80,11 +82,22 @@ def every_job(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> dict[s
     return {job.id: job_fields(queue.get_job(job.id), fields) for job in queue.get_jobs(LISTS, 0, -1, True)}
 
 
+def as_json(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> dict[str, Any]:
+    """to_json without what the clock made: times are "set" or null, traces a number."""
+    job = queue.get_job(step["job"])
+    row = job.to_json() if job else {}
+    stamps = {stamp: "set" if row[stamp] else None for stamp in ("timestamp", "processedOn", "finishedOn")}
+    left_out = {"timestamp", *step.get("without", ())}
+    opts = {name: value for name, value in row["opts"].items() if name not in left_out}
+    traces = None if row["stacktrace"] is None else len(row["stacktrace"])
+    return {**row, **stamps, "stacktrace": traces, "opts": opts}
+
+
 def finish(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> Any:
-    """End the oldest held run with the given actions and wait until the queue has taken it in."""
+    """End one held run, the first by id, with the given actions; wait until the queue has taken it in."""
     if not run.gates.held:
         return "nothing runs"
-    job_id = run.gates.held[0]
+    job_id = min(run.gates.held)
     time.sleep(0.002)  # Bull orders finishes of one millisecond by id (Q-06)
     run.gates.open(job_id, step["actions"])
     if run.is_stepped:
@@ -136,6 +149,7 @@ STEPS: dict[str, Answer] = {
     "discard": on_job(lambda job, step: job.discard()),
     "handle": lambda run, queue, step: job_fields(run.handles[step["handle"]], step["fields"]),
     "job": lambda run, queue, step: job_fields(queue.get_job(step["job"]), step["fields"]),
+    "json": as_json,
     "jobs": every_job,
     "finished": finished,
     "counts": lambda run, queue, step: queue.get_job_counts(*step.get("types", ())),

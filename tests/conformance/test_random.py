@@ -18,7 +18,7 @@ from .generator import SequenceGenerator, shrink
 from .sides import Sides
 
 SEED = os.environ.get("SEED", "bthwani")
-SEQUENCES = int(os.environ.get("SEQUENCES", "32"))
+SEQUENCES = int(os.environ.get("SEQUENCES", "36"))
 _LENGTH = 60
 _JOBS = 30
 _SHRINKING_TRIES = 120
@@ -30,12 +30,18 @@ def test_a_random_sequence_is_alike(
     number: int, sides: Sides, record_property: Callable[[str, object], None]
 ) -> None:
     generator = SequenceGenerator(f"{SEED}-{number}")
-    scenario = generator.draining(_JOBS) if number % 4 == 3 else generator.sequence(_LENGTH)
+    scenario = _scenario(generator, number % 6)
     record_property("commands", len(scenario["steps"]))
 
     found = sides.differences(scenario)
     if found:
         pytest.fail(f"SEED={SEED}, sequence {number} differs.\n{_report(scenario, found, sides)}")
+
+
+def _scenario(generator: SequenceGenerator, kind: int) -> dict[str, Any]:
+    if kind == 4:
+        return generator.repeating(_LENGTH)
+    return generator.draining(_JOBS) if kind == 5 else generator.sequence(_LENGTH)
 
 
 def _report(scenario: dict[str, Any], found: list[Difference], sides: Sides) -> str:

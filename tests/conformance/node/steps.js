@@ -25,6 +25,18 @@ async function onJob(scenario, queue, step, act) {
   return job ? act(job) : 'no such job';
 }
 
+/* toJSON without what the clock made: times are "set" or null, traces a number. */
+function asJson(job, without = []) {
+  const row = { failedReason: null, ...JSON.parse(JSON.stringify(job.toJSON())) };
+  for (const stamp of ['timestamp', 'processedOn', 'finishedOn']) {
+    row[stamp] = row[stamp] ? 'set' : null;
+  }
+  row.stacktrace = row.stacktrace && row.stacktrace.length;
+  delete row.opts.timestamp;
+  without.forEach(option => delete row.opts[option]);
+  return row;
+}
+
 async function range(queue, { types, start = 0, end = -1, asc = false }) {
   return ids(await queue.getJobs(types, start, end, asc));
 }
@@ -45,6 +57,7 @@ async function snapshot(scenario, queue) {
   for (const type of LISTS) {
     lists[type] = ids(await queue.getJobs(type, 0, -1, true));
   }
+  lists.active.sort(); // several slots may have begun at once
   return {
     counts: await queue.getJobCounts(...STATES),
     lists,
@@ -61,9 +74,9 @@ async function everyJob(scenario, queue, { fields = SNAPSHOT_FIELDS }) {
   return rows;
 }
 
-/* Ends the oldest held run with the given actions and waits until the queue has taken it in. */
+/* Ends one held run, the first by id, with the given actions and waits until the queue has taken it in. */
 async function finish(scenario, queue, { actions }) {
-  const [jobId] = scenario.gates.held.keys();
+  const [jobId] = [...scenario.gates.held.keys()].sort();
   if (jobId === undefined) {
     return 'nothing runs';
   }
@@ -111,6 +124,7 @@ const steps = {
   discard: (scenario, queue, step) => onJob(scenario, queue, step, job => void job.discard()),
   handle: (scenario, queue, { handle, fields }) => jobFields(scenario.handles.get(handle), fields),
   job: async (scenario, queue, { job, fields }) => jobFields(await queue.getJob(job), fields),
+  json: async (scenario, queue, { job, without }) => asJson(await queue.getJob(job), without),
   jobs: everyJob,
   finished,
 

@@ -147,13 +147,13 @@ def _wrong_fields(taken: Snapshot) -> list[str]:
                 found.append(f"{rq_id} has no field {name}")
         if row.get("origin") != taken.queue:
             found.append(f"{rq_id} has the origin {row.get('origin')}")
-        if status != "started" and "tk" in row:
+        if status != "started" and row.get("tk"):
             found.append(f"{rq_id} is {status} and still has a token")
         if status == "started" and not taken.is_stock_run(rq_id):
             found += [
                 f"{rq_id} is active without {name}"
                 for name in ("tk", "worker_name", "started_at")
-                if name not in row
+                if not row.get(name)
             ]
         ended = bool(row.get("ended_at"))
         if ended != (status in ("finished", "failed")):

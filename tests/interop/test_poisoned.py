@@ -57,11 +57,14 @@ def drink(queue: Queue, run_worker: RunWorker) -> Drink:
     def run() -> None:
         queue.add("good", {}, job_id="good")
         worker = run_worker(processor)
-        wait_until(lambda: "good" in ran, what="the job behind the poison to run")
-        queue.add("later", {}, job_id="later")
-        wait_until(lambda: "later" in ran, what="the worker to go on")
-        wait_until(lambda: queue.get_active_count() == 0)
-        worker.close()
+        try:
+            wait_until(lambda: "good" in ran, what="the job behind the poison to run")
+            queue.add("later", {}, job_id="later")
+            wait_until(lambda: "later" in ran, what="the worker to go on")
+            wait_until(lambda: queue.get_active_count() == 0)
+        finally:
+            # One that is stuck would wait for its jobs for ever.
+            worker.close(do_not_wait_jobs=True)
 
     return run
 
@@ -282,13 +285,16 @@ def test_a_list_key_of_another_type(queue: Queue, connection: redis.Redis, run_w
     queue.on("error", errors.append)
     first = queue.add("a", {}, job_id="first")
     worker = run_worker(processor)
-    wait_until(lambda: first.is_completed(), 5_000)
-    if connection.type(f"rq:queue:{queue.name}") == b"string":
+    try:
+        wait_until(lambda: first.is_completed(), 5_000)
+        if connection.type(f"rq:queue:{queue.name}") == b"string":
+            connection.delete(f"rq:queue:{queue.name}")
+        queue.add("a", {}, job_id="second")
+        wait_until(lambda: ran == ["first", "second"], 10_000)
+        wait_until(lambda: queue.get_completed_count() == 2)
+    finally:
         connection.delete(f"rq:queue:{queue.name}")
-    queue.add("a", {}, job_id="second")
-    wait_until(lambda: ran == ["first", "second"], 10_000)
-    wait_until(lambda: queue.get_completed_count() == 2)
-    worker.close()
+        worker.close(do_not_wait_jobs=True)
 
     assert not [error for error in errors if "lock" in str(error)]
     assert_consistent(connection, queue.name)

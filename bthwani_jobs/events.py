@@ -6,7 +6,6 @@ through Redis pub/sub: at most once, and lost while disconnected (contract 10).
 
 from __future__ import annotations
 
-import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from .core.arity import positional_count
 from .core.ids import job_id_of
 from .core.payload import decode_json
 from .errors import InvalidInput
@@ -107,14 +107,8 @@ class Emitter:
 
 def with_fewer_arguments(listener: Listener) -> Listener:
     """The listener as something that may be given more arguments than it takes, as in JavaScript."""
-    try:
-        parameters = inspect.signature(listener).parameters.values()
-    except (TypeError, ValueError):
-        return listener
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
-        return listener
-    takes = sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
-    return lambda *args: listener(*args[:takes])
+    takes = positional_count(listener)
+    return listener if takes is None else lambda *args: listener(*args[:takes])
 
 
 def global_events(payload: bytes) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from ..errors import UnknownBackoffStrategy
+from .arity import positional_count
 from .numbers import MAX_MS
 from .option_types import Backoff
 
@@ -33,7 +33,7 @@ def delay_for(
     if custom is not None:
         # A copy, because options objects are shared by all jobs with the same options.
         arguments = (attempts_made, error, deepcopy(backoff.options))
-        return custom(*arguments[: _positional(custom)])
+        return custom(*arguments[: positional_count(custom)])
     built_in = _BUILT_IN.get(backoff.type)
     if built_in is None:
         raise UnknownBackoffStrategy(backoff.type)
@@ -65,14 +65,3 @@ _BUILT_IN: Mapping[str, Callable[[int, int], int]] = {
 
 def _bounded(delay: int, factor: int) -> int:
     return min(delay * factor, MAX_MS)
-
-
-def _positional(function: Callable[..., Any]) -> int | None:
-    """How many positional arguments ``function`` takes; None if there is no limit or it cannot be told."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
-        return None
-    return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)

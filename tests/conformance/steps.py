@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Step = Mapping[str, Any]
 Answer = Callable[["ScenarioRun", bthwani_jobs.Queue, Step], Any]
 
+#: Lets a worker that found its list empty say so (drained) before the next step fills it.
+_LOOK_AGAIN_S = 0.04
 STATES = ("waiting", "active", "completed", "failed", "delayed", "paused")
 LISTS = ("wait", "active", "completed", "failed", "delayed", "paused")
 SNAPSHOT_FIELDS = (
@@ -119,6 +121,7 @@ def wait_for(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> None:
         run.until(lambda: len(run.gates.held) >= step["held"])
     else:
         run.until(lambda: queue.get_job_counts(*step["counts"]) == step["counts"])
+    time.sleep(_LOOK_AGAIN_S)
 
 
 def logs(run: ScenarioRun, queue: bthwani_jobs.Queue, step: Step) -> Any:

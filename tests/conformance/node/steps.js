@@ -5,6 +5,8 @@
 const { errorText, jobFields, ids } = require('./canonical');
 const { sleep } = require('./handlers');
 
+/* Lets a worker that found its list empty say so (drained) before the next step fills it. */
+const LOOK_AGAIN_MS = 40;
 const STATES = ['waiting', 'active', 'completed', 'failed', 'delayed', 'paused'];
 const LISTS = ['wait', 'active', 'completed', 'failed', 'delayed', 'paused'];
 const SNAPSHOT_FIELDS = ['state', 'attemptsMade', 'failedReason', 'traces', 'progress', 'returnvalue', 'delay',
@@ -104,6 +106,7 @@ async function waitFor(scenario, queue, { counts, starts, held }) {
     const now = await queue.getJobCounts(...Object.keys(counts));
     return Object.entries(counts).every(([state, n]) => now[state] === n);
   });
+  await sleep(LOOK_AGAIN_MS);
 }
 
 const steps = {

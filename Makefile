@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 NEED := sh launcher/need.sh
-CHECKED := bthwani_jobs processors scheduler web launcher tests $(wildcard benchmarks)
+CHECKED := bthwani_jobs processors scheduler web launcher tests docs $(wildcard benchmarks)
 # Tests that need more than Python: Node, a Redis of the system, Chromium.
 NEED_MORE := conformance interop browser
 # What `make test-all` runs, in this order.

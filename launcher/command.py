@@ -100,21 +100,20 @@ def _start(stack: Stack, planned: Plan, began: float) -> None:
     if planned.store_command is not None:
         stack.start(STORE)
         _await(stack, STORE, lambda: _answers(planned.redis_url))
+    _await(stack, WEB, Api(planned.base_url).is_ready)
     if not stack.asked_to_stop:
         for name in [name for name in planned.commands if name != WEB]:
             stack.start(name)
-        _await(stack, WEB, Api(planned.base_url).is_ready)
-    if not stack.asked_to_stop:
         stack.output.say(texts.banner(planned, time.monotonic() - began))
 
 
 def _await(stack: Stack, name: str, condition: Callable[[], bool]) -> None:
-    if stack.run_until(condition, READY_WITHIN_S) or stack.asked_to_stop:
+    stack.run_until(lambda: name in stack.hopeless or condition(), READY_WITHIN_S)
+    if stack.asked_to_stop or condition():
         return
-    lines = "\n".join(stack.output.recent(name))
+    lines = "\n  ".join(stack.output.recent(name))
     raise SetupProblem(
-        f"{name} was not ready within {READY_WITHIN_S:.0f} s. Its last lines, from "
-        f"{stack.output.log_file(name)}:\n{lines}"
+        f"{name} does not come up. Its last lines, of {stack.output.log_file(name)}:\n  {lines}"
     )
 
 

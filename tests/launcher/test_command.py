@@ -161,6 +161,22 @@ def test_ctrl_c_during_the_start_leaves_nothing(start: Start, tmp_path: Path, po
     _refuses_connections(port)
 
 
+def test_a_web_process_that_cannot_start_is_not_waited_for(start: Start, tmp_path: Path, port: str) -> None:
+    (tmp_path / "shop.sqlite3").write_text("not a database " * 100)
+    environment = {
+        "DATA_DIR": str(tmp_path),
+        "PORT": port,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite3'}",
+    }
+
+    run = start("-m", "launcher", "run", env=environment)
+
+    assert run.wait(60_000) == 1
+    assert "web does not come up. Its last lines, of" in run.output()
+    assert "file is not a database" in run.output()
+    assert "launcher/command.py" not in run.output()
+
+
 def test_mail_and_database_of_ones_own_are_not_played_with(start: Start, tmp_path: Path, port: str) -> None:
     environment = {
         "DATA_DIR": str(tmp_path),

@@ -14,6 +14,9 @@ NEED_MORE := conformance interop browser
 # What `make test-all` runs, in this order.
 PARTS := test demo conformance interop browser lint types imports bench-quick
 
+# A part that hangs fails, where the system has `timeout`.
+LIMIT := $(if $(shell command -v timeout),timeout 1800)
+
 # A .venv that was moved here, or whose interpreter is gone, is made anew.
 ifeq ($(wildcard .venv/bin/python),)
   BROKEN := broken-venv
@@ -88,7 +91,7 @@ test-all: .venv/.test  ## everything above; names every part that failed
 	@failed=""; \
 	for part in $(PARTS); do \
 	    echo; echo "== make $$part"; \
-	    $(MAKE) "$$part" || failed="$$failed $$part"; \
+	    $(LIMIT) $(MAKE) "$$part" || failed="$$failed $$part"; \
 	done; \
 	echo; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from .compare import Difference
-from .generator import SequenceGenerator, shrink
+from .generator import SequenceGenerator
+from .shrinking import shrink
 from .sides import Sides
 
 SEED = os.environ.get("SEED", "bthwani")

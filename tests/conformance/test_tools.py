@@ -11,7 +11,8 @@ import pytest
 
 from .bull import NODE_FOLDER
 from .compare import DEVIATIONS_FILE, NOT_REACHED, Deviation, Difference, differences
-from .generator import SequenceGenerator, shrink
+from .generator import SequenceGenerator
+from .shrinking import shrink
 from .test_scenarios import SCENARIOS
 
 SCENARIO: dict[str, Any] = {

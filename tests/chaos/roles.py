@@ -1,4 +1,4 @@
-"""What a forked process of these tests does: be a worker, a scheduler or a producer, and perhaps die of it."""
+"""What a forked process of these tests does: it is a worker, a scheduler or a producer, and may die of it."""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ def scheduler(queue: Queue, connection: redis.Redis) -> Iterator[Scheduler]:
     connection.delete(made.registered_key)
 
 
-def test_a_delayed_job_waits_at_its_time_and_not_before(
-    queue: Queue, start_scheduler: StartScheduler
-) -> None:
+def test_a_delayed_job_is_moved_at_its_time(queue: Queue, start_scheduler: StartScheduler) -> None:
     start_scheduler(queue)
     jobs = [queue.add("a", {}, delay=delay) for delay in (120, 40, 80)]
     for job in sorted(jobs, key=lambda each: each.delay):

@@ -24,19 +24,12 @@ class Stepper:
     token: str = "t"
     call: int = 0
 
-    def step(
-        self,
-        *finished: FinishedRun,
-        want: int = 0,
-        now_ms: int = 0,
-        again: bool = False,
-        had_work: bool = False,
-    ) -> StepReply:
+    def step(self, *finished: FinishedRun, want: int = 0, now_ms: int = 0, again: bool = False) -> StepReply:
         """One step; `again`: under the number of the one before."""
         self.call += not again
         keys = QueueKeys(self.queue)
         command: list[Any] = [keys.call(self.token), keys.prefix, self.queue, now_ms, self.call]
-        command += [self.worker, self.token, LEASE_MS, want, "1" if had_work else "", len(finished)]
+        command += [self.worker, self.token, LEASE_MS, want, "", len(finished)]
         for run in finished:
             command += run
         return _step_reply(script("step").run(self.client, *command))

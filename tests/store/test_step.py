@@ -1,4 +1,4 @@
-"""What a step does beside finishing and fetching: giving back, holding, moving, waking, refusing lost leases."""
+"""What a step does beside finishing and fetching: gives back, holds, moves, wakes, refuses lost leases."""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ from tests.chaos import producing
 from tests.chaos.killing import MOMENTS, Case, at_every_call
 from tests.chaos.scenarios import SCENARIOS, Notes
 
+#: Each of these tests is some dozens of small ones.
+pytestmark = pytest.mark.timeout(300)
+
 MakeCase = Callable[[str], Callable[[int], Case]]
 
 

@@ -9,6 +9,9 @@ import pytest
 from bthwani_jobs import Queue
 from tests.chaos.killing import MOMENTS, Case, at_every_call
 
+#: Each of these tests is some dozens of small ones.
+pytestmark = pytest.mark.timeout(300)
+
 MakeCase = Callable[[str], Callable[[int], Case]]
 
 #: Two delayed jobs and an occurrence of the repeatable.

@@ -14,6 +14,9 @@ from tests.chaos.scenarios import SCENARIOS, Notes
 
 LIVES = [name for name in SCENARIOS if name not in ("first failure", "crowd")]
 
+#: Each of these tests is some dozens of small ones.
+pytestmark = pytest.mark.timeout(300)
+
 MakeCase = Callable[[str], Callable[[int], Case]]
 
 

@@ -84,7 +84,9 @@ def _running(planned: Plan, began: float) -> Iterator[Stack]:
 
 
 def _stack(planned: Plan) -> Stack:
-    output = Output(planned.settings.data_dir / "logs", narrators=frozenset({DEMO}))
+    output = Output(
+        planned.settings.data_dir / "logs", narrators=frozenset({DEMO}), silent=frozenset({STORE})
+    )
     output.shown = False
     stack = Stack(output, grace_s=planned.settings.shutdown_grace)
     if planned.store_command is not None:

@@ -18,18 +18,24 @@ REMEMBERED_LINES = 15
 
 
 class Output(Printer):
-    """honcho's printer with log files. Lines of `narrators` are printed bare and always.
+    """honcho's printer with log files. Lines of `narrators` are printed bare and always, of `silent` never.
 
     While `shown` is False the other processes' lines only go to their files, so that a person can follow the
     narrator; the launcher's own lines ("system") are always printed.
     """
 
     def __init__(
-        self, folder: Path, *, narrators: frozenset[str] = frozenset(), output: TextIO = sys.stdout
+        self,
+        folder: Path,
+        *,
+        narrators: frozenset[str] = frozenset(),
+        silent: frozenset[str] = frozenset(),
+        output: TextIO = sys.stdout,
     ) -> None:
         super().__init__(output=output)
         self.folder = folder
         self.narrators = narrators
+        self.silent = silent
         self.shown = True
         #: whether nobody reads any more: the terminal or the program behind the pipe has gone
         self.is_broken = False
@@ -42,12 +48,16 @@ class Output(Printer):
             self.say(text.rstrip("\n"))
             return
         self._keep(message.name, text)
-        if self.shown or message.colour is None:
+        if message.colour is None or self.shows(message.name):
             self._attempt(lambda: super(Output, self).write(message))
 
     def say(self, text: str) -> None:
         """A line without a prefix."""
         self._attempt(lambda: print(text, file=self.output, flush=True))
+
+    def shows(self, name: str) -> bool:
+        """Whether the lines of a process are on the terminal now."""
+        return self.shown and name not in self.silent
 
     def recent(self, name: str) -> list[str]:
         """The last lines of a process, oldest first."""

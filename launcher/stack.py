@@ -26,10 +26,6 @@ HOPELESS_PAUSE_S = 3.2
 ORPHANED_STORE_S = 3.0
 
 
-class StackError(RuntimeError):
-    """A process that the others need did not come up; the message carries its last lines."""
-
-
 class Stack(Manager):
     """honcho's Manager with a loop of its own: honcho's stops everything as soon as one process ends.
 
@@ -160,6 +156,7 @@ class Stack(Manager):
         try:
             message = self.events.get(timeout=0.1)
         except queue.Empty:
+            self._replace_dead_supervisors()
             return
         if message.type == "line":
             self._printer.write(message)
@@ -170,13 +167,24 @@ class Stack(Manager):
         elif message.type == "stop":
             self._processes[message.name]["returncode"] = message.data["returncode"]
 
+    def _replace_dead_supervisors(self) -> None:
+        """One that was killed itself has said nothing more; its child was told to end by the system."""
+        for name in self._running():
+            if self._processes[name]["process"].is_alive():
+                continue
+            if self._terminating or not self._processes[name]["obj"].restart:
+                self._processes[name]["returncode"] = self._processes[name]["process"].exitcode
+            else:
+                self._system_print(f"the supervisor of {name} was killed; both are started again\n")
+                self.start(name)
+
     def _tell_death(self, message: Message) -> None:
         how, pause = manner_of_death(message.data["returncode"]), message.data["pause_s"]
         self._system_print(f"{message.name} {how}; it is started again in {pause:.1f} s\n")
         if pause >= HOPELESS_PAUSE_S:
             self.hopeless.add(message.name)
         last = self.output.recent(message.name)[-1:]
-        if last and not self.output.shown:
+        if last and not self.output.shows(message.name):
             self._system_print(f"its last line: {last[0]}\n")
 
 

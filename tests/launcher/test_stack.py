@@ -139,6 +139,17 @@ def test_grandchildren_go_with_their_parent(run_stack: RunStack) -> None:
     wait_until(lambda: _pid(stack) != grandchild, 5_000, "the restart")
 
 
+def test_a_killed_supervisor_is_replaced(run_stack: RunStack) -> None:
+    stack = run_stack("child=echo $$ stands; while :; do sleep 0.05; done")
+    child = _pid(stack)
+
+    os.kill(_parent_of(child), signal.SIGKILL)
+
+    wait_until(lambda: _pid(stack) != child, 10_000, "another process in its place")
+    stack.interrupt()
+    assert stack.wait() == 0
+
+
 def test_nothing_is_left_when_the_launcher_itself_is_killed(run_stack: RunStack) -> None:
     stack = run_stack("child=echo $$ stands; while :; do sleep 0.05; done")
     child = _pid(stack)

@@ -42,8 +42,8 @@ install: .venv/.run  ## .venv with what `make run` needs
 
 install-test: .venv/.test  ## .venv with the tools of the tests as well
 
-run: .venv/.run  ## the whole application on this machine; Ctrl-C stops it
-	@exec $(BIN)/python -m launcher run
+run: .venv/.run  ## the whole application on this machine; Ctrl-C stops it (ARGS=--no-demo: without an order)
+	@exec $(BIN)/python -m launcher run $(ARGS)
 
 demo: .venv/.run  ## the same without staying: one order through, every result read back, .data/demo.json
 	@exec $(BIN)/python -m launcher demo

@@ -83,9 +83,13 @@ class Project:
 
     def run_rq(self, *arguments: str, env: dict[str, str] | None = None) -> str:
         """The same, until its end, which must be a good one; its output."""
-        process = self.rq(*arguments, env=env)
+        return self.run_module("rq.cli", *arguments, env=env)
+
+    def run_module(self, *arguments: str, env: dict[str, str] | None = None) -> str:
+        """The same for any module: `python -m <arguments>`."""
+        process = self._processes.python("-m", *arguments, env=env, cwd=self.folder)
         code = process.wait(40_000)
-        assert code == 0, f"rq {' '.join(arguments)} ended with {code}:\n{process.output()}"
+        assert code == 0, f"{' '.join(arguments)} ended with {code}:\n{process.output()}"
         return process.output()
 
     def starts(self, queue: str | None = None) -> list[str]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 import redis
 import rq
+from rq import Worker as RqWorker
 from rq.job import Job as RqJob
 
-from bthwani_jobs import Queue, rq_job, rq_queue
+from bthwani_jobs import Job, Queue, rq_job, rq_queue
 from bthwani_jobs.runtime.stalled_checker import check
 from tests.chaos.invariants import FIRST_SCORE, assert_consistent, snapshot
 from tests.conftest import RunWorker
 from tests.interop.project import OURS, Project
 from tests.parity.handlers import Heard
+from tests.support.processes import PythonProcess
 from tests.support.waiting import wait_until
 
 FORK: list[str] = []
@@ -126,19 +132,85 @@ def test_beside_a_worker_of_ours_each_job_runs_once(
     assert sorted(project.starts()) == sorted(ids)
     rows = assert_consistent(connection, queue.name).hashes.values()
     # RQ leaves the name of its worker in the hash of a finished job, we do not.
-    by_stock = sum("worker_name" in row for row in rows)
+    by_stock = sum(bool(row.get("worker_name")) for row in rows)
     assert 0 < by_stock < 40
 
 
-@pytest.mark.parametrize("command", [["worker", "--with-scheduler", "--burst"]], ids=["with-scheduler"])
-def test_rq_s_scheduler_leaves_our_delayed_jobs_alone(
+def _start_gated_job(
+    project: Project, queue: Queue, connection: redis.Redis
+) -> tuple[PythonProcess, Job, RqWorker]:
+    """A stock worker with a horse that runs a job which does not end."""
+    process = project.rq("worker", queue.name)
+    job = queue.add("gated", {}, job_id="g")
+    project.wait_for_start("g")
+    (worker,) = [each for each in RqWorker.all(connection) if queue.name in each.queue_names()]
+    return process, job, worker
+
+
+def _horses(worker_pid: int) -> list[int]:
+    children = Path(f"/proc/{worker_pid}/task/{worker_pid}/children").read_text().split()
+    return [int(pid) for pid in children]
+
+
+def _check_adopted_failure(queue: Queue, connection: redis.Redis, job: Job) -> None:
+    check(queue, now=True)
+    assert job.is_failed()
+    assert queue.get_job(job.id).failed_reason
+    assert_consistent(connection, queue.name)
+    queue.get_job(job.id).retry()
+    assert job.is_waiting()
+    assert_consistent(connection, queue.name)
+
+
+def test_a_stock_worker_s_horse_dies(project: Project, queue: Queue, connection: redis.Redis) -> None:
+    """RQ fails the job at once; it is adopted with a reason, and can be retried."""
+    process, job, worker = _start_gated_job(project, queue, connection)
+    for pid in _horses(worker.pid):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: rq_job(job).get_status() == "failed", 10_000)
+    process.terminate()
+    process.wait(20_000)
+
+    _check_adopted_failure(queue, connection, job)
+
+
+def test_a_stock_worker_dies_with_its_horse(project: Project, queue: Queue, connection: redis.Redis) -> None:
+    """RQ finds out when its own lease has lapsed (not waited for here) and somebody looks."""
+    process, job, _ = _start_gated_job(project, queue, connection)
+    process.destroy()
+    check(queue, now=True)
+    assert job.is_active()  # its lease is RQ's: none of our business
+    (member,) = connection.zrange(f"rq:wip:{queue.name}", 0, -1)
+    connection.zadd(f"rq:wip:{queue.name}", {member: 1_700_000_000})
+    connection.zadd(f"rq:executions:{job.rq_id}", {member.partition(b":")[2]: 1_700_000_000})
+    project.run_rq("info", queue.name)
+
+    _check_adopted_failure(queue, connection, job)
+
+
+def test_a_timeout_under_a_stock_worker(project: Project, queue: Queue, connection: redis.Redis) -> None:
+    """RQ counts in whole seconds: rounded up, never to none."""
+    job = queue.add("gated", {}, job_id="g", timeout=300)
+    assert rq_job(job).timeout == 1
+    project.run_rq("worker", "--burst", queue.name)
+
+    _check_adopted_failure(queue, connection, job)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["rq.cli", "worker", "--with-scheduler", "--burst"], ["rq_scheduler.scripts.rqscheduler", "--burst"]],
+    ids=["with-scheduler", "rqscheduler"],
+)
+def test_rq_s_schedulers_leave_our_delayed_jobs_alone(
     project: Project, queue: Queue, connection: redis.Redis, command: list[str]
 ) -> None:
     """Also one whose due time lies so far back that its milliseconds might be taken for seconds."""
     queue.add("later", {}, job_id="later", delay=3_600_000)
     queue.add("past", {}, job_id="past", delay=1, timestamp=1000)
     queue.pause()
-    project.run_rq(*command, queue.name)
+    arguments = [] if "rq_scheduler" in command[0] else [queue.name]
+    project.run_module(*command, *arguments)
 
     assert {job.id for job in queue.get_delayed()} == {"later", "past"}
     assert project.starts() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.support.processes import ROOT, PythonProcess
 from tests.support.redis_server import RedisServer
 
 Start = Callable[..., PythonProcess]
-SETTINGS = ("REDIS_", "RQ_", "QUEUE_", "DATABASE_URL", "SMTP_URL", "DATA_DIR", "ADMIN_", "SECRET_KEY", "PORT")
+#: Every variable of `.env.example`. Empty ones count as not given, and win over what a developer's `.env` says.
+SETTINGS = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +40,10 @@ def start() -> Iterator[Start]:
     started: list[PythonProcess] = []
 
     def begin(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> PythonProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
-        process = PythonProcess(arguments, {**kept, "PYTHONUNBUFFERED": "1", **(env or {})}, cwd)
+        unset = dict.fromkeys(SETTINGS, "")
+        process = PythonProcess(
+            arguments, {**os.environ, **unset, "PYTHONUNBUFFERED": "1", **(env or {})}, cwd
+        )
         started.append(process)
         return process
 

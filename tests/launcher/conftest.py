@@ -13,7 +13,7 @@ from tests.support.processes import ROOT, PythonProcess
 from tests.support.redis_server import RedisServer
 
 Start = Callable[..., PythonProcess]
-#: Every variable of `.env.example`. Empty ones count as not given, and win over what a developer's `.env` says.
+#: Every variable of `.env.example`. An empty one counts as not given, and wins over a developer's `.env`.
 SETTINGS = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from bthwani_jobs import Queue
 from bthwani_jobs.errors import NotDelayed, NotRetriable
-from tests.chaos.scenarios import EVERY_MS
+from tests.chaos.life import EVERY_MS
+
+MANY = 2500
 
 #: The ids that `add_named` leaves, whoever died.
 NAMED = ("a", "b", "c", "d", "e", "f", "g")
@@ -31,6 +33,11 @@ def add_numbered(queue: Queue) -> None:
     """Jobs under automatic ids, one a call."""
     for number in range(4):
         queue.add("numbered", {"n": number})
+
+
+def add_many(queue: Queue) -> None:
+    """More than fit into one call."""
+    queue.add_bulk([{"name": "bulk", "data": {"n": number}} for number in range(MANY)])
 
 
 def add_repeatable(queue: Queue) -> None:
@@ -71,6 +78,7 @@ def remove_repeatable(queue: Queue) -> None:
 PROGRAMMES: dict[str, Callable[[Queue], None]] = {
     "add named": add_named,
     "add numbered": add_numbered,
+    "add many": add_many,
     "add repeatable": add_repeatable,
     "command": command,
     "remove repeatable": remove_repeatable,

@@ -18,7 +18,8 @@ from scheduler.repeatables import Repeatable
 from scheduler.scheduler import Scheduler
 from tests.chaos import producing
 from tests.chaos.fault import Injector
-from tests.chaos.scenarios import EVERY_MS, SCENARIOS, SETTINGS, Notes
+from tests.chaos.life import EVERY_MS, SETTINGS, Notes
+from tests.chaos.scenarios import SCENARIOS
 
 OVER_WITHIN_S = 20.0
 LOOK_EVERY_S = 0.005

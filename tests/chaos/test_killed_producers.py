@@ -9,7 +9,8 @@ import pytest
 from bthwani_jobs import Queue
 from tests.chaos import producing
 from tests.chaos.killing import MOMENTS, Case, at_every_call
-from tests.chaos.scenarios import SCENARIOS, Notes
+from tests.chaos.life import Notes
+from tests.chaos.scenarios import SCENARIOS
 
 #: Each of these tests is some dozens of small ones.
 pytestmark = pytest.mark.timeout(300)
@@ -51,6 +52,18 @@ def test_what_was_sent_is_there_and_what_was_not_is_not(make_case: MakeCase, mom
         if _counter(case) != adds:
             found.append(f"the counter stands at {_counter(case)} after {adds} adds")
         return found
+
+    at_every_call(make_case(moment), body)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_of_a_large_bulk_whole_calls_are_there(make_case: MakeCase, moment: str) -> None:
+    def body(case: Case) -> list[str]:
+        case.die("produce", programme="add many")
+        calls = case.calls.count("add_jobs") - (case.died and case.moment == "before")
+        expected = [str(number) for number in range(1, min(calls * 1000, producing.MANY) + 1)]
+        found = [job.id for job in case.queue.get_waiting()]
+        return [] if found == expected else [f"{len(expected)} jobs were sent, {len(found)} are there"]
 
     at_every_call(make_case(moment), body)
 

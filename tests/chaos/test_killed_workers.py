@@ -10,7 +10,8 @@ import pytest
 
 from tests.chaos.invariants import assert_consistent
 from tests.chaos.killing import MOMENTS, Case, at_every_call
-from tests.chaos.scenarios import SCENARIOS, Notes
+from tests.chaos.life import Notes
+from tests.chaos.scenarios import SCENARIOS
 
 LIVES = [name for name in SCENARIOS if name not in ("first failure", "crowd")]
 
@@ -58,7 +59,7 @@ def test_workers_that_keep_dying_get_everything_done(make_case: MakeCase, seed: 
     SCENARIOS["crowd"].add(first.queue)
     deaths = 0
     for _ in range(6):
-        first.kill_at, second.kill_at = dice.randrange(8, 60), dice.randrange(8, 60)
+        first.kill_at, second.kill_at = dice.randrange(4, 24), dice.randrange(4, 24)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda case: case.die("work", scenario="crowd"), (first, second)))
         deaths += first.died + second.died

@@ -14,7 +14,7 @@ from bthwani_jobs import Job, OutcomeUnknown, Processor, Queue
 from bthwani_jobs.store.scripts import script
 from tests.chaos.cutting_proxy import CuttingProxy
 from tests.chaos.invariants import assert_consistent
-from tests.chaos.scenarios import EVERY_MS, SETTINGS
+from tests.chaos.life import EVERY_MS, SETTINGS
 from tests.conftest import MakeQueue, RunWorker
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until

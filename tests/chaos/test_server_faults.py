@@ -13,7 +13,7 @@ import redis
 from bthwani_jobs import Job, Processor, Queue
 from scheduler.scheduler import Scheduler
 from tests.chaos.invariants import assert_consistent
-from tests.chaos.scenarios import SETTINGS
+from tests.chaos.life import SETTINGS
 from tests.conftest import MakeQueue, RunWorker
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until

@@ -175,9 +175,16 @@ class GlobalListener:
                 pause_s = min(pause_s * 2, 1.0)
                 continue
             if message and message["type"] == "message":
-                for name, args in global_events(message["data"]):
-                    self._emitter.emit(f"global:{name}", *args)
+                self._pass_on(message["data"])
         pubsub.close()
+
+    def _pass_on(self, payload: bytes) -> None:
+        try:
+            for name, args in global_events(payload):
+                self._emitter.emit(f"global:{name}", *args)
+        except ValueError as error:
+            # Whoever can write to Redis can publish anything here; it must not end the listening.
+            log.warning("Listening to %s: dropped a message that cannot be read: %s", self._channel, error)
 
     def close(self) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .core.ids import job_id_of
+from .core.ids import job_id_of, rq_id
 from .core.options import JobOptions, QueueSettings
 from .core.payload import decode_json, encode_data
 from .core.states import JobState
@@ -102,7 +102,10 @@ class Job:
     def id(self) -> str:
         """Bull's id: text, unique within the queue."""
         if self._id is None:
-            self._id = job_id_of(self.rq_id)
+            try:
+                self._id = job_id_of(self.rq_id)
+            except ValueError:
+                self._id = self.rq_id  # not one of ours: a worker refuses it, see check_readable
         return self._id
 
     @property
@@ -322,6 +325,8 @@ class Job:
     def check_readable(self) -> None:
         """For the worker: raises UnreadableJob, naming the field, if something stored is not what this
         library wrote."""
+        if rq_id(self.queue.name, self.id) != self.rq_id:
+            raise UnreadableJob(f"Job {self.rq_id} is not a job of the queue {self.queue.name}.")
         for field in ("am", "priority", "delay", "ts"):
             if _whole(self._raw.get(field), -1) < 0:
                 raise UnreadableJob(
@@ -357,7 +362,7 @@ class Job:
             "timestamp": self.timestamp,
             "attemptsMade": self.attempts_made,
             "failedReason": self.failed_reason,
-            "stacktrace": self.stacktrace or None,
+            "stacktrace": self.stacktrace,
             "returnvalue": self.returnvalue,
             "debounceId": None,
             "finishedOn": self.finished_on,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -16,6 +17,7 @@ from .job import Job
 from .queue_handle import QueueHandle
 from .store import reading, repeating
 from .store.adding import NewJob
+from .store.calling import QueueStore
 
 log = logging.getLogger(__name__)
 
@@ -96,20 +98,32 @@ class RepeatableJobs(QueueHandle):
         mended."""
         due = repeating.due_repeats(self.store, DEBT_AGE_MS)
         for debt, definition in due.debts:
-            _, key = repeating.split_debt(debt)
-            if definition is None:
-                repeating.end_chain(self.store, key, debt)
-            else:
-                self._continue(definition, debt)
+            self._mend(debt, partial(self._pay, debt, definition), repeating.strike_off)
         for key, definition in due.idle:
-            if definition is not None:
-                self._rearm(key, definition, due.now_ms)
+            self._mend(key, partial(self._rearm, key, definition, due.now_ms), repeating.remove)
         return len(due.debts) + len(due.idle)
+
+    def _mend(self, what: str, step: Callable[[], None], forget: Callable[[QueueStore, str], object]) -> None:
+        """One chain that cannot be read must not keep the others from being mended."""
+        try:
+            step()
+        except (ValueError, TypeError, KeyError) as error:
+            log.warning("Queue %s: repeatable %.100r cannot be read, forgotten: %r", self.name, what, error)
+            forget(self.store, what)
+
+    def _pay(self, debt: str, definition: Mapping[str, Any] | None) -> None:
+        _, key = repeating.split_debt(debt)
+        if definition is None:
+            repeating.end_chain(self.store, key, debt)
+        else:
+            self._continue(definition, debt)
 
     def _continue(self, definition: Mapping[str, Any], debt: str) -> None:
         self.schedule_after(definition["name"], definition["data"], options_of(definition["options"]), debt)
 
-    def _rearm(self, key: str, definition: Mapping[str, Any], now_ms: int) -> None:
+    def _rearm(self, key: str, definition: Mapping[str, Any] | None, now_ms: int) -> None:
+        if definition is None:
+            raise ValueError("its definition is gone")
         options = options_of(definition["options"])
         # The occurrence that vanished does not count: the chain goes on where it was.
         repeat = options.repeat

@@ -18,7 +18,6 @@ from typing import Any
 
 import rq_scheduler
 from redis import Redis
-from redis.exceptions import RedisError
 
 from bthwani_jobs import Job, Queue, harden
 from bthwani_jobs.runtime.waiting import Bell, MarkerWait, sleep
@@ -182,8 +181,9 @@ class Scheduler(rq_scheduler.Scheduler):
                 if burst:
                     break
                 self._sleep(next_due_s)
-            except (RedisError, OSError) as error:
-                log.warning("Scheduler: %s; trying again in %.1f s.", error, pause_s)
+            except Exception as error:
+                # Whatever it is, the other queues' delayed jobs must go on becoming due.
+                log.warning("Scheduler: %s; trying again in %.1f s.", error or type(error).__name__, pause_s)
                 self._wait.drop()
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -33,6 +33,8 @@ _PLAIN = {
     "timestamp": "m",
     "prev_millis": "v",
 }
+#: Those of them that are true or false; the others are whole numbers.
+_FLAGS = frozenset({"lifo", "prevent_parsing_data"})
 _PLAIN_BACK = {letter: name for name, letter in _PLAIN.items()}
 _plain_values = attrgetter(*_PLAIN)
 _PLAIN_DEFAULTS = _plain_values(DEFAULT)
@@ -103,7 +105,10 @@ def _read(text: str) -> tuple[JobOptions, bool]:
 def _read_item(item: tuple[str, Any]) -> tuple[str, Any]:
     letter, value = item
     if letter in _PLAIN_BACK:
-        return _PLAIN_BACK[letter], value
+        name = _PLAIN_BACK[letter]
+        if type(value) is not (bool if name in _FLAGS else int):
+            raise TypeError(name)
+        return name, value
     if letter in _RETENTION_BACK:
         return _RETENTION_BACK[letter], Keep(**value) if isinstance(value, dict) else value
     if letter == "b":

@@ -91,7 +91,7 @@ class Announcer:
     def set_aside(self, entries: Sequence[tuple[str, str]]) -> None:
         """Entries of the list that could not be run, with why."""
         for rq_job_id, why in entries:
-            log.warning("Queue %s: entry %r set aside: %s.", self.queue.name, rq_job_id, why)
+            log.warning("Queue %s: entry %.100r set aside: %s.", self.queue.name, rq_job_id, why)
 
     def moved(self, rq_ids: Sequence[str]) -> None:
         """Delayed jobs that this worker made waiting."""

@@ -136,10 +136,10 @@ class Engine:
 
     def _keep_house(self) -> None:
         tick_s = min([1.0, *(duty.every_s / 2 for duty in self._duties)])
-        while not self._ending.wait(max(0.02, tick_s)):
-            now = time.monotonic()
+        while not self._ending.is_set():
             for duty in self._duties:
-                duty.run_if_due(now)
+                duty.run_if_due(time.monotonic())
+            self._ending.wait(max(0.02, tick_s))
 
 
 def _duties_of(runner: QueueRunner) -> list[Duty]:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-import click
+import redis.exceptions
 import rq
 import rq.job
 import rq.serializers
@@ -54,8 +54,11 @@ RQ_MAINTENANCE_EVERY_S = 600.0
 REPORT_EVERY_S = 0.5
 
 
-class CannotStart(ConfigurationError, click.ClickException):
-    """A worker cannot start as it was set up; ``rq worker`` prints the message without a traceback."""
+class CannotStart(ConfigurationError, redis.exceptions.ConnectionError):
+    """A worker cannot start as it was set up.
+
+    A ConnectionError is the one error that ``rq worker`` prints as a sentence, without a traceback.
+    """
 
 
 class Worker(rq.Worker):

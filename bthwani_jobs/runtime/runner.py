@@ -16,6 +16,7 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from ..core.timestamps import iso_of
+from ..errors import UnreadableJob
 from ..job import Job
 from ..queue import Queue
 from ..store.adding import move_due
@@ -259,7 +260,7 @@ class QueueRunner:
         self.running[row.token] = run
         if "rk" in row.raw:
             self._schedule_next(job, row)
-        if not prepare(run):
+        if not _is_ready(run):
             self._ended.append(run)
             return
         assert run.handler is not None
@@ -336,6 +337,15 @@ class QueueRunner:
         self._marker.drop()
         self._steps.connection.drop()
         self._bell.close()
+
+
+def _is_ready(run: Run) -> bool:
+    try:
+        return prepare(run)
+    except Exception as error:
+        # Something stored that nobody foresaw: this job fails, its slot goes on.
+        run.error = UnreadableJob(f"Job {run.job.rq_id} cannot be run: {error!r}")
+        return False
 
 
 def _seconds_until(reply: StepReply) -> float:

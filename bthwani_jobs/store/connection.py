@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import quote
 
 from redis import ConnectionPool, Redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -23,7 +24,7 @@ def url_from_environment(environ: dict[str, str] | os._Environ[str] = os.environ
     if not any(environ.get(name) for name in ("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD")):
         return DEFAULT_URL
     password = environ.get("REDIS_PASSWORD")
-    credentials = f":{password}@" if password else ""
+    credentials = f":{quote(password, safe='')}@" if password else ""
     host = environ.get("REDIS_HOST") or "localhost"
     return f"redis://{credentials}{host}:{environ.get('REDIS_PORT') or 6379}/{environ.get('REDIS_DB') or 0}"
 

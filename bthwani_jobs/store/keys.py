@@ -93,6 +93,11 @@ class QueueKeys:
         """hash: repeat key to its definition (JSON)"""
         return self._bull + "repeat:definitions"
 
+    @property
+    def repeats_owed(self) -> str:
+        """zset: debts (see step.lua) by the time they were made, in ms"""
+        return self._bull + "repeat:owed"
+
     def logs(self, rq_id: str) -> str:
         """list: log rows of a job, oldest first"""
         return f"{self._bull}logs:{rq_id}"

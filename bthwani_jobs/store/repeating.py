@@ -55,8 +55,14 @@ def debt_text(nominal_ms: int, key: str) -> str:
 
 
 def split_debt(debt: str) -> tuple[int, str]:
+    """(nominal ms, repeat key); ValueError for a text that `debt_text` did not write."""
     nominal, _, key = debt.partition("|")
     return int(nominal), key
+
+
+def strike_off(store: QueueStore, debt: str) -> None:
+    """Forget a debt that nobody can pay."""
+    store.client.zrem(store.keys.repeats_owed, debt)
 
 
 class DueRepeats(NamedTuple):
@@ -75,16 +81,20 @@ def due_repeats(store: QueueStore, min_age_ms: int) -> DueRepeats:
 
 def _with_definitions(flat: list[bytes]) -> list[tuple[str, dict[str, Any] | None]]:
     texts = [item.decode(errors="replace") for item in flat]
-    return [(texts[i], json.loads(texts[i + 1]) if texts[i + 1] else None) for i in range(0, len(texts), 2)]
+    return [(texts[i], _definition(texts[i + 1])) for i in range(0, len(texts), 2)]
+
+
+def _definition(text: str | bytes) -> dict[str, Any] | None:
+    """None for one that is missing or cannot be read."""
+    try:
+        definition = json.loads(text)
+    except ValueError:
+        return None
+    return definition if isinstance(definition, dict) else None
 
 
 def remove(store: QueueStore, key: str) -> bool:
     return bool(store.once("remove_repeatable", key))
-
-
-def definition(store: QueueStore, key: str) -> dict[str, Any] | None:
-    text = store.client.hget(store.keys.repeat_definitions, key)
-    return json.loads(text) if text else None
 
 
 def listed(store: QueueStore) -> list[tuple[str, int, dict[str, Any]]]:
@@ -93,7 +103,7 @@ def listed(store: QueueStore) -> list[tuple[str, int, dict[str, Any]]]:
         pipe.zrange(store.keys.repeats, 0, -1, withscores=True)
         pipe.hgetall(store.keys.repeat_definitions)
         chains, definitions = pipe.execute()
-    return [(key.decode(), int(score), json.loads(definitions.get(key) or b"{}")) for key, score in chains]
+    return [(key.decode(), int(score), _definition(definitions.get(key, b"")) or {}) for key, score in chains]
 
 
 def count(store: QueueStore) -> int:

@@ -57,9 +57,9 @@ local lapsed = call('ZRANGEBYSCORE', ACTIVE, FIRST, format('%.0f', now * K - 1),
 for index = #lapsed, 1, -1 do -- the earliest ends up at the very head
   local id, token = lapsed[index]:match('^(.*):(.*)$')
   call('ZREM', ACTIVE, lapsed[index])
-  local row = redis.pcall('HMGET', JOB .. id, 'sc', 'o', 'tk')
+  local row = redis.pcall('HMGET', JOB .. (id or ''), 'sc', 'o', 'tk')
   -- Gone, unreadable, or already run again under another token: nothing to recover.
-  if not row.err and row[3] == token then recover(id, token, row) end
+  if id and not row.err and row[3] == token then recover(id, token, row) end
 end
 
 enter_all()

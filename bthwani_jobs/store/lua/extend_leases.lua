@@ -30,7 +30,7 @@ for index = 0, tonumber(ARGV[7]) - 1 do
   local member = id .. ':' .. token
   local score = call('ZSCORE', ACTIVE, member)
   if score and tonumber(score) >= now * K and call('EXISTS', JOB .. id) == 1 then
-    call('ZADD', ACTIVE, 'XX', format('%.0f', (now + LEASE) * K), member)
+    call('ZADD', ACTIVE, 'XX', (now + LEASE) * K + math.min(index, K - 1), member) -- their order stays
     if started ~= '' then record(id, token, started) end
   else
     lost[#lost + 1] = index

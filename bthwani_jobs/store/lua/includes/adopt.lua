@@ -23,13 +23,24 @@ local function adopt_entry(set, status, id)
   return true
 end
 
--- At most 100 a pass, 0 if there is nothing to do. Entries that are not ours stay as they are.
-local function adopt(set, status)
+-- A hundred entries a pass and range. Those that are not ours stay as they are, and the next pass begins behind
+-- them.
+local function adopt_range(set, status, from, to)
+  local cursor = BULL .. 'adopt:' .. status .. from
+  local offset = tonumber(call('GET', cursor)) or 0
+  local ids = call('ZRANGEBYSCORE', set, from, to, 'LIMIT', offset, 100)
   local adopted = 0
-  for _, range in ipairs({ { '-inf', '(' .. FIRST }, { '(' .. LAST, '+inf' } }) do
-    for _, id in ipairs(call('ZRANGEBYSCORE', set, range[1], range[2], 'LIMIT', 0, 100)) do
-      if adopt_entry(set, status, id) then adopted = adopted + 1 end
-    end
+  for _, id in ipairs(ids) do
+    if adopt_entry(set, status, id) then adopted = adopted + 1 end
+  end
+  if #ids == 100 then
+    call('SET', cursor, offset + #ids - adopted, 'EX', 3600)
+  elseif offset > 0 then
+    call('DEL', cursor)
   end
   return adopted
+end
+
+local function adopt(set, status)
+  return adopt_range(set, status, '-inf', '(' .. FIRST) + adopt_range(set, status, '(' .. LAST, '+inf')
 end

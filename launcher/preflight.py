@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,12 +64,42 @@ def _lock(lock: TextIO, data_dir: Path) -> None:
     lock.flush()
 
 
-def free_port(wanted: int, host: str = "") -> int:
-    """`wanted`, or the next port above it that nobody listens on. Raises `SetupProblem`."""
+@contextmanager
+def free_port(wanted: int, host: str = "") -> Iterator[int]:
+    """`wanted`, or the next port above it that nobody listens on and no other launcher is about to use.
+
+    Raises `SetupProblem`.
+    """
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
-        if _is_free(port, host):
-            return port
+        with _claimed(port) as is_ours:
+            if is_ours and _is_free(port, host):
+                yield port
+                return
     raise SetupProblem(f"No port from {wanted} on is free. Name another one: PORT=8080 make run")
+
+
+@contextmanager
+def _claimed(port: int) -> Iterator[bool]:
+    """Between the look at a port and the first server on it, two launchers would choose the same one."""
+    with (_shared_folder() / str(port)).open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def _shared_folder() -> Path:
+    """One for all launchers of this user."""
+    folder = Path(tempfile.gettempdir()) / f"bthwani-ports-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SetupProblem(
+            f"{folder} cannot be made ({error.strerror}). Name another temporary folder: TMPDIR=/path make run"
+        ) from None
+    return folder
 
 
 def _is_free(port: int, host: str) -> bool:

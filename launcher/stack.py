@@ -90,6 +90,11 @@ class Stack(Manager):
         """Whether the process has ended and is not started again."""
         return "returncode" in self._processes[name]
 
+    def pid(self, name: str) -> int | None:
+        """Of the process that runs or ran last; None before its first start."""
+        pid: int | None = self._processes[name].get("pid")
+        return pid
+
     def exit_code(self, name: str) -> int:
         """Of a process that has ended; negative: the signal that ended it."""
         return int(self._processes[name]["returncode"])

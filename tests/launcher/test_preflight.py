@@ -38,20 +38,25 @@ def test_a_free_port_is_used_as_it_is(taken_port: int) -> None:
         probe.bind(("", 0))
         free = probe.getsockname()[1]
 
-    assert preflight.free_port(free) == free
+    with preflight.free_port(free) as found:
+        assert found == free
 
 
 def test_a_taken_port_leads_to_the_next_free_one(taken_port: int) -> None:
-    found = preflight.free_port(taken_port)
+    with preflight.free_port(taken_port) as found:
+        assert taken_port < found < taken_port + preflight.PORTS_TRIED
 
-    assert taken_port < found < taken_port + preflight.PORTS_TRIED
+
+def test_two_launchers_that_start_at_once_choose_two_ports(taken_port: int) -> None:
+    with preflight.free_port(taken_port) as first, preflight.free_port(taken_port) as second:
+        assert first != second
 
 
 def test_without_any_free_port_another_one_is_asked_for() -> None:
     with socket.socket() as listener:
         listener.bind(("", 65535))
-        with pytest.raises(SetupProblem, match="PORT=8080"):
-            preflight.free_port(65535)
+        with pytest.raises(SetupProblem, match="PORT=8080"), preflight.free_port(65535):
+            pass
 
 
 def test_one_data_folder_has_one_launcher(tmp_path: Path) -> None:

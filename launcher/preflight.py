@@ -97,7 +97,7 @@ def _shared_folder() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SetupProblem(
-            f"{folder} cannot be made ({error.strerror}). Name another temporary folder: TMPDIR=/path make run"
+            f"{folder} cannot be made ({error.strerror}). Name another folder for it: TMPDIR=/path make run"
         ) from None
     return folder
 

@@ -237,18 +237,8 @@ class ConfigurationError(BthwaniJobsError):
     """A process cannot start as it was set up; the message says what to set."""
 
 
-class ForeignJob(BthwaniJobsError):
-    """An RQ job that this library did not make, on one of its queues."""
-
-    def __init__(self, rq_id: str, function: str) -> None:
-        super().__init__(
-            f"Job {rq_id} calls {function}, which was not added by this library and is not allowed here. "
-            "Name the function in BTHWANI_ALLOW_FUNCTIONS if it may run."
-        )
-
-
-class UnreadableReply(BthwaniJobsError):
-    """Redis answered a script with something this version does not understand."""
+class UnreadableOptions(BthwaniJobsError, ValueError):
+    """The stored options of a job are not what this release writes: damaged, or of a newer release."""
 
 
 def _rebuilt(

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from .core.arity import positional_count
-from .core.ids import job_id_of
+from .core.ids import shown_id
 from .core.payload import decode_json
 from .errors import InvalidInput
 from .store.connection import sibling
@@ -55,9 +55,11 @@ class Emitter:
     """Listeners by event name. A listener that raises is reported as ``error``; the job is not affected
     (S-196)."""
 
-    __slots__ = ("_listeners",)
+    __slots__ = ("_listeners", "_lock")
 
     def __init__(self) -> None:
+        # Held to change the tuples, which are then read without it.
+        self._lock = threading.Lock()
         self._listeners: dict[str, tuple[tuple[Listener, Listener], ...]] = {}
 
     def on(self, event: str, listener: Listener) -> None:
@@ -66,7 +68,9 @@ class Emitter:
         if not callable(listener):
             raise InvalidInput(f'A listener of "{event}" must be a function, found {listener!r:.80}.')
         bound = (listener, with_fewer_arguments(listener))
-        self._listeners[check_event(event)] = (*self._listeners.get(event, ()), bound)
+        check_event(event)
+        with self._lock:
+            self._listeners[event] = (*self._listeners.get(event, ()), bound)
 
     def once(self, event: str, listener: Listener) -> None:
         """Like `on`, for the first time only."""
@@ -79,11 +83,12 @@ class Emitter:
 
     def off(self, event: str, listener: Listener) -> None:
         """Remove a listener; nothing if it is not there."""
-        kept = tuple(bound for bound in self._listeners.get(event, ()) if bound[0] is not listener)
-        if kept:
-            self._listeners[event] = kept
-        else:
-            self._listeners.pop(event, None)
+        with self._lock:
+            kept = tuple(bound for bound in self._listeners.get(event, ()) if bound[0] is not listener)
+            if kept:
+                self._listeners[event] = kept
+            else:
+                self._listeners.pop(event, None)
 
     def hears(self, event: str) -> bool:
         """Whether anybody listens: spares building what nobody wants."""
@@ -97,7 +102,10 @@ class Emitter:
         for _, call in self._listeners.get(event, ()):
             try:
                 call(*args)
-            except Exception as error:
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # sys.exit() in a listener must not end a worker's thread
                 if event == "error":
                     log.exception('A listener of "error" raised.')
                 else:
@@ -116,11 +124,7 @@ def global_events(payload: bytes) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for record in payload.decode(errors="replace").split("\x1e"):
         name, _, rest = record.partition("\x1f")
         rq_id, _, text = rest.partition("\x1f")
-        try:
-            job_id = job_id_of(rq_id) if rq_id else ""
-        except ValueError:
-            job_id = rq_id  # a job of another tool, refused
-        yield name, _arguments(name, job_id, text)
+        yield name, _arguments(name, shown_id(rq_id), text)
 
 
 def _arguments(name: str, job_id: str, text: str) -> tuple[Any, ...]:
@@ -154,7 +158,7 @@ class GlobalListener:
     def start(self) -> None:
         """Returns once the subscription is live (Q-57), so nothing published from now on is missed."""
         with self._lock:
-            if self._thread is not None:
+            if self._thread is not None and self._thread.is_alive():  # not in a forked child
                 return
             pubsub = self._client.pubsub()
             pubsub.subscribe(self._channel)

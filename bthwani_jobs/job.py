@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .core.ids import job_id_of, rq_id
+from .core.ids import rq_id, shown_id
 from .core.options import JobOptions, QueueSettings
 from .core.payload import decode_json, encode_data
 from .core.states import JobState
@@ -102,10 +102,7 @@ class Job:
     def id(self) -> str:
         """Bull's id: text, unique within the queue."""
         if self._id is None:
-            try:
-                self._id = job_id_of(self.rq_id)
-            except ValueError:
-                self._id = self.rq_id  # not one of ours: a worker refuses it, see check_readable
+            self._id = shown_id(self.rq_id)  # what is not one of ours a worker refuses, see check_readable
         return self._id
 
     @property
@@ -207,7 +204,7 @@ class Job:
         text = (
             json.dumps(None)
             if value is None
-            else encode_data(value, self.queue.settings.max_data_bytes, self.name)
+            else encode_data(value, self.queue.settings.max_data_bytes, self.name, "progress")
         )
         if not admin.write_progress(self.queue.store, self.rq_id, text):
             raise MissingKey(self.id, "updateProgress")

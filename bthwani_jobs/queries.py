@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .core.ids import rq_id, validate_job_id
+from .core.numbers import whole_number
 from .core.states import REPEAT, JobState, parse_types
 from .job import Job
 from .queue_handle import QueueHandle
@@ -37,6 +38,7 @@ class QueueQueries(QueueHandle):
 
         ``asc``: next to run, or lowest score, first; otherwise last or newest first.
         """
+        start, end = _position(start, "start"), _position(end, "end")
         ids: list[str] = []
         for state in parse_types(types).values():
             ids += reading.range_ids(self.store, JobState(state), start, end, asc)
@@ -107,7 +109,7 @@ class QueueQueries(QueueHandle):
 
     def get_counts_per_priority(self, priorities: Sequence[int]) -> dict[str, int]:
         """Waiting or paused jobs by priority; 0 stands for jobs without one (S-214)."""
-        wanted = list(dict.fromkeys(priorities))
+        wanted = list(dict.fromkeys(whole_number(priority, "priority", 0) for priority in priorities))
         found = reading.counts_per_priority(self.store, wanted)
         return {str(priority): number for priority, number in zip(wanted, found, strict=True)}
 
@@ -118,9 +120,15 @@ class QueueQueries(QueueHandle):
         checked = validate_job_id(job_id)
         if checked is None:
             return {"logs": [], "count": 0}
+        start, end = _position(start, "start"), _position(end, "end")
         rows, total = reading.get_logs(self.store, rq_id(self.name, checked), start, end, asc)
         return {"logs": rows, "count": total}
 
     def get_workers(self) -> list[dict[str, str]]:
         """RQ's record of each live worker of this queue, ``name`` being the queue's (S-216, Q-63)."""
         return reading.workers(self.store)
+
+
+def _position(value: Any, name: str) -> int:
+    """An index of a range; negative ones count from the far end. Raises InvalidOption."""
+    return whole_number(value, name, -(2**53), 2**53)

@@ -44,6 +44,7 @@ class QueueHandle:
         self._emitter = Emitter()
         self._global = GlobalListener(self.connection, self._store.keys.events, self._emitter)
         self._closers: list[Closer] = []
+        self._unmended: set[str] = set()
         self._close_lock = threading.Lock()
         self._closing = False
         self._closed = False

@@ -9,14 +9,18 @@ from functools import partial
 from math import ceil
 from typing import Any
 
+from redis.exceptions import ConnectionError, TimeoutError
+
 from .core.ids import rq_id
+from .core.numbers import whole_number
 from .core.options import JobOptions, Repeat, keep_text
 from .core.repeat import Occurrence, next_occurrence, repeat_key
 from .core.wire import options_of, options_text
+from .errors import InvalidRepeat, OutcomeUnknown, UnreadableOptions
 from .job import Job
 from .queue_handle import QueueHandle
 from .store import reading, repeating
-from .store.adding import NewJob
+from .store.adding import NOTHING_HAPPENED, NewJob
 from .store.calling import QueueStore
 
 log = logging.getLogger(__name__)
@@ -59,7 +63,12 @@ class RepeatableJobs(QueueHandle):
         if occurrence is None:
             return None
         run = self._next_run(data, occurrence, name, now_ms)
-        code, _ = repeating.schedule(self.store, run, register=True)
+        try:
+            code, _ = repeating.schedule(self.store, run, register=True)
+        except NOTHING_HAPPENED:
+            raise
+        except (ConnectionError, TimeoutError) as error:
+            raise OutcomeUnknown("add") from error
         raw = reading.get_hash(self.store, run.job.rq_id)
         if code == 2:
             self.emit("duplicated", occurrence.job_id)
@@ -107,6 +116,13 @@ class RepeatableJobs(QueueHandle):
         """One chain that cannot be read must not keep the others from being mended."""
         try:
             step()
+        except (InvalidRepeat, UnreadableOptions) as error:
+            # Not by this machine (it lacks the zone) or this release: another one may.
+            if what not in self._unmended:
+                self._unmended.add(what)
+                log.warning(
+                    "Queue %s: repeatable %.100r cannot be continued here: %s", self.name, what, error
+                )
         except (ValueError, TypeError, KeyError) as error:
             log.warning("Queue %s: repeatable %.100r cannot be read, forgotten: %r", self.name, what, error)
             forget(self.store, what)
@@ -142,6 +158,7 @@ class RepeatableJobs(QueueHandle):
     def get_repeatable_jobs(self, start: int = 0, end: int = -1, asc: bool = False) -> list[dict[str, Any]]:
         """``key, name, id, endDate, tz, cron, every, next`` of each chain, by ``next``; ``end`` inclusive
         (Q-36)."""
+        start, end = whole_number(start, "start", -(2**53), 2**53), whole_number(end, "end", -(2**53), 2**53)
         chains = repeating.listed(self.store)
         if not asc:
             chains.reverse()

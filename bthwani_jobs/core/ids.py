@@ -74,6 +74,14 @@ def job_id_of(rq_id: str) -> str:
     return _decoded(encoded, rq_id)
 
 
+def shown_id(rq_id: str) -> str:
+    """`job_id_of`, or the RQ id itself where it is another tool's: for messages and events."""
+    try:
+        return job_id_of(rq_id) if rq_id else ""
+    except ValueError:
+        return rq_id
+
+
 def queue_of(rq_id: str) -> str:
     """The queue of the job. Raises ``ValueError`` for an RQ id that is not of this library."""
     queue, separator, encoded = rq_id.partition(_SEPARATOR)

@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Self
 
-from ..errors import InvalidOption, InvalidOptionType, InvalidRepeat, UnknownBackoffStrategy
+from ..errors import InvalidJobId, InvalidOption, InvalidOptionType, InvalidRepeat, UnknownBackoffStrategy
 from .cron import validate_cron, validate_zone
+from .ids import validate_job_id
 from .numbers import MAX_MS, MAX_TIMESTAMP, whole_number
 from .payload import fault_of
 from .spelling import snake_keys
@@ -185,7 +186,10 @@ def _count(value: Any, name: str) -> int | None:
 
 
 def _id_of(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+    try:
+        return validate_job_id(value)
+    except InvalidJobId as error:
+        raise InvalidRepeat(f"repeat.job_id: {error}") from None
 
 
 def _moment(value: Any, name: str) -> int | None:

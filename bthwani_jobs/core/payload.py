@@ -24,7 +24,7 @@ _decode = json.JSONDecoder().decode
 _CONTAINERS = (dict, list, tuple)
 
 
-def encode_data(data: Any, max_bytes: int, job_name: str) -> str:
+def encode_data(data: Any, max_bytes: int, job_name: str, what: str = "data") -> str:
     """The JSON text of a job's data; None becomes ``{}``, any other empty value stays what it is (Q-29).
 
     Raises ``InvalidData`` for what is not JSON and ``DataTooLarge`` above ``max_bytes`` bytes of UTF-8.
@@ -38,7 +38,7 @@ def encode_data(data: Any, max_bytes: int, job_name: str) -> str:
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError):
         raise InvalidData(
-            f'The data of job "{job_name}" is not JSON: {fault_of(data) or _UNKNOWN}.'
+            f'The {what} of job "{job_name}" is not JSON: {fault_of(data, what) or _UNKNOWN}.'
         ) from None
     if size > max_bytes:
         raise DataTooLarge(job_name, size, max_bytes)

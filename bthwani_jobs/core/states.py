@@ -25,9 +25,8 @@ class JobState(StrEnum):
     STUCK = "stuck"
 
 
-FINISHED = frozenset({JobState.COMPLETED, JobState.FAILED})
+#: Kept in lists; the others are sorted sets.
 IN_LIST = frozenset({JobState.WAITING, JobState.PAUSED})
-IN_ZSET = frozenset({JobState.ACTIVE, JobState.DELAYED, JobState.COMPLETED, JobState.FAILED})
 
 #: What ``get_jobs`` and ``get_job_counts`` mean when nothing is named, in Bull's order.
 DEFAULT_TYPES = (

@@ -12,6 +12,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from ..errors import UnreadableOptions
 from .option_types import Backoff, Keep, Repeat
 from .options import DEFAULT, JobOptions
 from .payload import decode_json
@@ -84,7 +85,7 @@ def options_text(options: JobOptions) -> str:
 def options_of(text: str, job_id: str | None = None) -> JobOptions:
     """The options of a compact text; ``job_id`` is the job's id, set in them if the caller had chosen it.
 
-    Raises ``ValueError`` for a text that ``options_text`` did not write.
+    Raises ``UnreadableOptions`` for a text that ``options_text`` did not write.
     """
     if not text:
         return DEFAULT
@@ -99,7 +100,7 @@ def _read(text: str) -> tuple[JobOptions, bool]:
         chosen = written.pop("j", None) is not None
         return JobOptions(**dict(map(_read_item, written.items()))), chosen
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"Expected the options of a job, found {text!r:.200}.") from error
+        raise UnreadableOptions(f"Expected the options of a job, found {text!r:.200}.") from error
 
 
 def _read_item(item: tuple[str, Any]) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from ..core.ids import job_id_of
+from ..core.ids import shown_id
 from ..errors import LockMismatch, LockMissing, MissingKey
 from ..job import Job
 from ..queue import Queue
@@ -97,4 +97,4 @@ class Announcer:
         """Delayed jobs that this worker made waiting."""
         if rq_ids and self.queue.hears("waiting"):
             for rq_job_id in rq_ids:
-                self.queue.emit("waiting", job_id_of(rq_job_id), None)
+                self.queue.emit("waiting", shown_id(rq_job_id), None)

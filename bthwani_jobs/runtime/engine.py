@@ -59,9 +59,8 @@ class Engine:
     ) -> None:
         self.queues = queues
         self.limits = limits or RunLimits()
-        token = secrets.token_hex(4)
         self.runners = [
-            QueueRunner(queue, binding, worker_name, token, self.limits, self._on_idle)
+            QueueRunner(queue, binding, worker_name, secrets.token_hex(4), self.limits, self._on_idle)
             for queue, binding in zip(queues, bindings, strict=True)
         ]
         self._renewer = LockRenewer(self.runners, worker_name)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from weakref import WeakSet
 
 from .processing import Run, call, call_async
 
@@ -23,6 +24,7 @@ class ThreadExecutor:
         self._ended = ended
         self._runs: SimpleQueue[Run | None] = SimpleQueue()
         self._threads = 0
+        self._members: WeakSet[threading.Thread] = WeakSet()
         self._busy = 0
         self._lock = threading.Lock()
         #: abandoned runs whose handler has not returned yet
@@ -33,7 +35,9 @@ class ThreadExecutor:
             self._busy += 1
             if self._busy > self._threads:
                 self._threads += 1
-                threading.Thread(target=self._work, name=f"{self.name}-{self._threads}", daemon=True).start()
+                thread = threading.Thread(target=self._work, name=f"{self.name}-{self._threads}", daemon=True)
+                self._members.add(thread)
+                thread.start()
         self._runs.put(run)
 
     def abandon(self, run: Run) -> None:
@@ -42,6 +46,10 @@ class ThreadExecutor:
             self._busy -= 1
             self._threads -= 1
             self.abandoned += 1
+
+    def owns(self, thread: threading.Thread) -> bool:
+        """Whether handlers of this executor run in the thread."""
+        return thread in self._members
 
     def close(self) -> None:
         """Let idle threads end; busy ones end after their run."""
@@ -68,18 +76,26 @@ class LoopExecutor:
         self._begins = begins
         self._ended = ended
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, run: Run) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._serve, args=(self._loop,), name=self._name, daemon=True).start()
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._loop,), name=self._name, daemon=True
+            )
+            self._thread.start()
         self._loop.call_soon_threadsafe(self._start, run)
 
     def abandon(self, run: Run) -> None:
         """Cancel a timed-out coroutine: unlike a thread, it can be stopped."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: run.task and run.task.cancel())
+
+    def owns(self, thread: threading.Thread) -> bool:
+        """Whether handlers of this executor run in the thread."""
+        return thread is self._thread
 
     def close(self) -> None:
         if self._loop is not None:

@@ -27,6 +27,7 @@ class LockRenewer:
         self._stop = threading.Event()
         self._renewed_at = dict.fromkeys(runners, 0.0)
         self._reported: set[str] = set()
+        self._faulty: set[QueueRunner] = set()
         self._thread = threading.Thread(target=self._work, name="lock-renewer", daemon=True)
 
     def start(self) -> None:
@@ -42,14 +43,20 @@ class LockRenewer:
         )
         while not self._stop.wait(tick_s):
             for runner in self._runners:
-                try:
-                    self.renew(runner, time.monotonic())
-                except QueueClosed:
-                    continue
-                except Exception as error:
-                    # The runner's own call meets the same fault and logs it; the next tick tries again.
-                    for run in runner.leases():
-                        runner.queue.emit("lock-extension-failed", run.job, error)
+                self._try(runner)
+
+    def _try(self, runner: QueueRunner) -> None:
+        try:
+            self.renew(runner, time.monotonic())
+            self._faulty.discard(runner)
+        except QueueClosed:
+            pass
+        except Exception as error:
+            # The runner's own call meets the same fault and logs it. Said once; the next tick tries again.
+            if runner not in self._faulty:
+                self._faulty.add(runner)
+                for run in runner.leases():
+                    runner.queue.emit("lock-extension-failed", run.job, error)
 
     def renew(self, runner: QueueRunner, now: float) -> None:
         """One look at a runner's leases at the monotonic time ``now`` (s): renew all that are due."""
@@ -58,14 +65,16 @@ class LockRenewer:
         unrecorded = [run for run in runs if not run.recorded and now - run.started >= RECORD_AFTER_S]
         due = now - self._renewed_at[runner] >= settings.lock_renew_time / 1000
         wanted = runs if due else unrecorded
-        if due:
-            self._renewed_at[runner] = now
         if not wanted:
+            if due:
+                self._renewed_at[runner] = now
             return
         for run in unrecorded:
             run.recorded = True  # before it is: a finish in between must delete what this call writes
         leases = [_lease(run, run in unrecorded, now) for run in wanted]
         lost = extend_leases(runner.queue.store, self._worker_name, settings.lock_duration, leases)
+        if due:
+            self._renewed_at[runner] = now  # only now: after a fault the next tick tries again
         for index in lost:
             self._report(runner, wanted[index])
 

@@ -23,11 +23,11 @@ from collections.abc import Iterable, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-import redis.exceptions
 import rq
 import rq.job
 import rq.serializers
 from redis import Redis
+from redis.exceptions import ConnectionError, RedisError
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.worker import BaseWorker, WorkerStatus
 
@@ -54,7 +54,7 @@ RQ_MAINTENANCE_EVERY_S = 600.0
 REPORT_EVERY_S = 0.5
 
 
-class CannotStart(ConfigurationError, redis.exceptions.ConnectionError):
+class CannotStart(ConfigurationError, ConnectionError):
     """A worker cannot start as it was set up.
 
     A ConnectionError is the one error that ``rq worker`` prints as a sentence, without a traceback.
@@ -79,8 +79,13 @@ class Worker(rq.Worker):
     ) -> None:
         harden()
         given = [queues] if isinstance(queues, (str, Queue, rq.Queue)) else list(queues)
-        connection = client(_connection_of(given, connection))
-        names = [item if isinstance(item, str) else item.name for item in given]
+        asked = _connection_of(given, connection)
+        connection = client(asked)
+        self._owns_connection = connection is not asked
+        self._closed = False
+        by_name = {item if isinstance(item, str) else item.name: item for item in reversed(given)}
+        names = list(dict.fromkeys(item if isinstance(item, str) else item.name for item in given))
+        given = [by_name[name] for name in names]
         if not names:
             raise ConfigurationError('A worker needs at least one queue, such as Worker(["emails"]).')
         try:
@@ -158,6 +163,10 @@ class Worker(rq.Worker):
     def start(self) -> Worker:
         """Run in background threads, without signal handlers, until `close` (or the close of a served
         queue)."""
+        if self._engine is not None:
+            raise CannotStart("This worker has been started already.")
+        if self._closed and self._own_queues:
+            raise CannotStart("A closed worker cannot be started again; make a new one.")
         self.register_birth()
         self.set_state(WorkerStatus.STARTED)
         self._begin(RunLimits())
@@ -197,10 +206,18 @@ class Worker(rq.Worker):
             queue.forget_closer(closer)
         for queue, event, listener in self._listeners:
             queue.off(event, listener)
-        self._report(engine)
-        for queue in self._own_queues:
-            queue.close()
-        self.teardown()
+        try:
+            self._report(engine)
+            self.teardown()
+        except (RedisError, OSError) as error:
+            # Its record expires by itself.
+            self.log.warning("Worker %s: could not sign off: %s", self.name, error)
+        finally:
+            self._closed = True
+            for queue in self._own_queues:
+                queue.close()
+            if self._owns_connection:
+                self.connection.close()
 
     def _report(self, engine: Engine) -> None:
         """Bring RQ's record of this worker up to date; never re-create one that has expired."""

@@ -35,6 +35,8 @@ LOOK_EVERY_S = 1.0
 #: Runs that timed out and whose threads are still busy, per slot: beyond that the worker asks to be
 #: restarted.
 ABANDONED_PER_SLOT = 10
+#: Jobs a call at the most: a longer script makes others wait, and Lua cannot unpack more than 8,000 values.
+MOST_A_CALL = 1000
 #: A closing runner gives up on a Redis that does not answer.
 CLOSE_WITHIN_S = 5.0
 
@@ -92,13 +94,8 @@ class QueueRunner:
         self._stopping.set()
         self._bell.ring()
 
-    @property
-    def is_abandoning(self) -> bool:
-        """Its running jobs are left to stall recovery: nobody renews their leases any more."""
-        return self._abandoning
-
     def leases(self) -> list[Run]:
-        """The runs that hold a lease now."""
+        """The runs whose leases are to be kept; none once they are left to stall recovery."""
         return [] if self._abandoning else list(self.running.values())
 
     def join(self) -> None:
@@ -108,7 +105,7 @@ class QueueRunner:
         cannot be interrupted. From one of its own handlers, which would wait for itself: not at all.
         """
         current = threading.current_thread()
-        if self.thread is current or current.name.startswith(self._threads.name):
+        if current is self.thread or self._threads.owns(current) or self._loop.owns(current):
             return
         while self.thread.is_alive():
             if self._abandoning:
@@ -132,8 +129,8 @@ class QueueRunner:
             while not self._is_over():
                 try:
                     self._turn()
-                except Exception as error:
-                    # A fault of ours must not end the worker: what was under way is recovered as stalled.
+                except BaseException as error:
+                    # No fault of ours may end this loop: what was under way is recovered as stalled.
                     log.exception("Queue %s: internal error; going on in a moment.", self.queue.name)
                     self.queue.emit("error", error)
                     self._stopping.wait(self.queue.settings.retry_process_delay / 1000)
@@ -156,15 +153,15 @@ class QueueRunner:
         return self._abandoning or not (self.running or self._ended or self._give_back)
 
     def _take_ended(self) -> list[Run]:
-        ended = []
-        while self._ended:
+        ended: list[Run] = []
+        while self._ended and len(ended) < MOST_A_CALL:
             run = self._ended.popleft()
             # A run that timed out was concluded then; what its handler came to is ignored.
             if self.running.pop(run.token, None) is not None:
                 ended.append(run)
         now = time.monotonic()
         for run in self.leases():
-            if run.is_overdue(now) and run.settle("timed out"):
+            if len(ended) < MOST_A_CALL and run.is_overdue(now) and run.settle("timed out"):
                 self._time_out(run)
                 del self.running[run.token]
                 ended.append(run)
@@ -191,7 +188,8 @@ class QueueRunner:
         # After a failure the slot fetches separately, as Bull's does.
         failures = sum(1 for run in ended if run.error is not None)
         self._must_fetch = self._must_fetch or failures > 0
-        return self.limits.take(max(0, self.binding.slots - len(self.running) - failures))
+        free = self.binding.slots - len(self.running) - failures
+        return self.limits.take(min(MOST_A_CALL, max(0, free)))
 
     def _step(self, ended: list[Run], want: int) -> None:
         finished = [conclude(run, self.queue.settings.backoff_strategies) for run in ended]
@@ -206,15 +204,22 @@ class QueueRunner:
             self._must_fetch = len(reply.jobs) == want
             self.is_held = reply.held > 0
         date = iso_of(reply.now_ms)
-        for run, outcome in zip(ended, finished, strict=True):
-            self.announcer.ended(run, outcome, reply.lost.get(run.job.rq_id), date)
-        self.announcer.set_aside(reply.aside)
-        self.announcer.moved(reply.moved)
+        try:
+            self._announce(ended, finished, reply, date)
+        except Exception:
+            # What was claimed must run, whatever was wrong with what had to be said before.
+            log.exception("Queue %s: could not announce what has happened.", self.queue.name)
         if want and not reply.jobs and reply.held < 2 and self._had_work:
             self._had_work = False
             self.queue.emit("drained")
         for row in reply.jobs:
             self._begin(row, date)
+
+    def _announce(self, ended: list[Run], finished: list[FinishedRun], reply: StepReply, date: str) -> None:
+        for run, outcome in zip(ended, finished, strict=True):
+            self.announcer.ended(run, outcome, reply.lost.get(run.job.rq_id), date)
+        self.announcer.set_aside(reply.aside)
+        self.announcer.moved(reply.moved)
 
     def _answered(self, finished: list[FinishedRun], want: int) -> StepReply | None:
         """Send until there is an answer, under one call number: nothing is done twice. None: closed

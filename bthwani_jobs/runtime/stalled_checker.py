@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ..core.ids import job_id_of
+from ..core.ids import shown_id
 from ..errors import StalledTooOften
 from ..queue import Queue
 from ..store.claiming import StalledReply, check_stalled
@@ -20,13 +20,13 @@ def check(queue: Queue, *, now: bool = False) -> StalledReply | None:
     if reply is None:
         return None
     for rq_id in reply.stalled:
-        job_id = job_id_of(rq_id)
+        job_id = shown_id(rq_id)
         log.warning(
             "Queue %s: job %s stalled (its worker died or was cut off); it runs again.", queue.name, job_id
         )
         queue.emit("stalled", queue.get_job(job_id))
     for rq_id in reply.failed:
-        job_id = job_id_of(rq_id)
+        job_id = shown_id(rq_id)
         log.error("Queue %s: job %s stalled more than allowable limit; failed.", queue.name, job_id)
         # With remove_on_fail the job is gone by now: listeners get None (S-158).
         queue.emit("failed", queue.get_job(job_id), StalledTooOften(), "active")

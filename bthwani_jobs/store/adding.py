@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ConnectionError,
+    TimeoutError,
+)
 
 from ..core.ids import rq_id_prefix
 from ..errors import OutcomeUnknown
@@ -14,6 +20,10 @@ from .entry_call import ENTRY_CALL
 
 #: Jobs a script call: a longer one would make other clients wait.
 BATCH = 1000
+
+
+#: Connection errors after which it is certain that nothing was done.
+NOTHING_HAPPENED = (AuthenticationError, AuthorizationError, BusyLoadingError)
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,6 +79,8 @@ def _add_batch(store: QueueStore, jobs: Sequence[NewJob]) -> Iterable[Added]:
         args += job.arguments()
     try:
         reply = store.once("add_jobs", ENTRY_CALL, rq_id_prefix(store.keys.queue), len(jobs), *args)
+    except NOTHING_HAPPENED:
+        raise
     except (ConnectionError, TimeoutError) as error:
         raise OutcomeUnknown("add") from error
     now_ms = int(reply[0])

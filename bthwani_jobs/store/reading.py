@@ -7,11 +7,8 @@ from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
-from ..core.states import JobState
+from ..core.states import IN_LIST, JobState
 from .calling import QueueStore
-
-#: States kept in lists; the rest are zsets.
-LISTS = {JobState.WAITING, JobState.PAUSED}
 
 
 def state_key(store: QueueStore, state: JobState) -> str:
@@ -35,7 +32,7 @@ def counts(store: QueueStore, states: Sequence[JobState]) -> list[int]:
     with store.client.pipeline(transaction=True) as pipe:
         for state in states:
             key = state_key(store, state)
-            pipe.llen(key) if state in LISTS else pipe.zcard(key)
+            pipe.llen(key) if state in IN_LIST else pipe.zcard(key)
         return [int(number) for number in pipe.execute()]
 
 
@@ -43,7 +40,7 @@ def range_ids(store: QueueStore, state: JobState, start: int, end: int, ascendin
     """rq ids of a state, ``end`` inclusive, negative from the far end. Ascending: next to run first, or
     lowest score first."""
     key = state_key(store, state)
-    if state in LISTS:
+    if state in IN_LIST:
         members = _list_range(store, key, start, end, ascending)
     else:
         members = cast("list[bytes]", store.client.zrange(key, start, end, desc=not ascending))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bthwani_jobs.core.states import FINISHED, IN_LIST, IN_ZSET, REPEAT, JobState, parse_types
+from bthwani_jobs.core.states import REPEAT, JobState, parse_types
 from bthwani_jobs.errors import InvalidInput
 
 ALL_SIX = ["waiting", "active", "completed", "failed", "delayed", "paused"]
@@ -36,9 +36,3 @@ def test_repeat_is_counted_where_it_is_allowed_only() -> None:
 def test_an_unknown_name_is_refused(unknown: str) -> None:
     with pytest.raises(InvalidInput, match=f'"{unknown}" is not a state of jobs. Expected one of: waiting, '):
         parse_types("waiting", unknown)
-
-
-def test_the_sets_share_no_state_and_cover_all_but_stuck() -> None:
-    assert FINISHED < IN_ZSET
-    assert not IN_LIST & IN_ZSET
-    assert set(JobState) - {JobState.STUCK} == IN_LIST | IN_ZSET

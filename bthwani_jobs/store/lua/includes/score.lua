@@ -32,5 +32,5 @@ local function delay_job(id, due_ms)
   local first = call('ZRANGEBYSCORE', DELAYED, FIRST, LAST, 'LIMIT', 0, 1)[1]
   if first ~= id then return end
   call('ZADD', BULL .. 'marker:due', 0, '0') -- the scheduler process sleeps on this one
-  if call('EXISTS', PAUSE) == 0 then wake() end
+  wake() -- also while paused: somebody has to know when it is due
 end

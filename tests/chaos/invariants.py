@@ -62,10 +62,14 @@ def snapshot(client: redis.Redis, queue: str, prefix: str = "rq") -> Snapshot:
     bull = f"{prefix}:bull:{queue}:"
     taken = Snapshot(queue, prefix)
     stem = f"{prefix}:job:"
-    for key in _keys(client, f"{stem}{rq_id_prefix(queue)}*"):
-        rq_id = key.removeprefix(stem)
-        taken.hashes[rq_id] = _texts(client.hgetall(key))
-        taken.ttls[rq_id] = client.ttl(key)
+    keys = _keys(client, f"{stem}{rq_id_prefix(queue)}*")
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.hgetall(key).ttl(key)
+        replies = pipe.execute()
+    for key, row, ttl in zip(keys, replies[::2], replies[1::2], strict=True):
+        taken.hashes[key.removeprefix(stem)] = _texts(row)
+        taken.ttls[key.removeprefix(stem)] = ttl
     for state, key in (("waiting", f"{prefix}:queue:{queue}"), ("paused", f"{bull}paused")):
         taken.places[state] = [item.decode() for item in client.lrange(key, 0, -1)]
     for state, name in (

@@ -15,7 +15,6 @@ import redis
 from bthwani_jobs import Queue
 from tests.chaos.fork_server import Child, ForkServer
 from tests.chaos.invariants import problems
-from tests.conftest import delete_queue_keys
 
 MOMENTS = ["before", "after"]
 AT_ONCE = 6
@@ -109,7 +108,10 @@ def _faults(case: Case, body: Body) -> list[str]:
             f"Killed {where} ({calls[-1] if calls else '-'}; queue {case.queue_name}):",
             *(f"    {f}" for f in found),
         ]
-    delete_queue_keys(case.client, case.queue_name)
+    keys = list(case.client.scan_iter(f"*{case.queue_name}*", count=1000))
+    if keys:
+        case.client.unlink(*keys)
+    case.client.srem("rq:queues", f"rq:queue:{case.queue_name}")
     return []
 
 

@@ -8,7 +8,7 @@ from bthwani_jobs import Queue
 from bthwani_jobs.errors import NotDelayed, NotRetriable
 from tests.chaos.life import EVERY_MS
 
-MANY = 2500
+MANY = 2100
 
 #: The ids that `add_named` leaves, whoever died.
 NAMED = ("a", "b", "c", "d", "e", "f", "g")

@@ -22,7 +22,7 @@ from tests.chaos.life import EVERY_MS, SETTINGS, Notes
 from tests.chaos.scenarios import SCENARIOS
 
 OVER_WITHIN_S = 20.0
-LOOK_EVERY_S = 0.005
+LOOK_EVERY_S = 0.02
 
 
 def play(role: str, arguments: dict[str, Any]) -> None:

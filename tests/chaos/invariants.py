@@ -42,7 +42,8 @@ class Snapshot:
     priorities: dict[str, float] = field(default_factory=dict)
     log_owners: list[str] = field(default_factory=list)
     lock_owners: list[str] = field(default_factory=list)
-    execution_owners: list[str] = field(default_factory=list)
+    #: (rq id, token) of RQ's records of runs
+    executions: list[tuple[str, str]] = field(default_factory=list)
     counter: int = 0
     is_paused: bool = False
     repeats: dict[str, int] = field(default_factory=dict)
@@ -87,10 +88,13 @@ def snapshot(client: redis.Redis, queue: str, prefix: str = "rq") -> Snapshot:
     taken.priorities = {m.decode(): s for m, s in client.zrange(f"{bull}prio", 0, -1, withscores=True)}
     taken.log_owners = [key.removeprefix(f"{bull}logs:") for key in _keys(client, f"{bull}logs:*")]
     taken.lock_owners = [key.removeprefix(f"{bull}lock:") for key in _keys(client, f"{bull}lock:*")]
-    for name in ("executions", "execution"):
-        stem = f"{prefix}:{name}:"
-        found = _keys(client, f"{stem}{rq_id_prefix(queue)}*")
-        taken.execution_owners += [key.removeprefix(stem).partition(":")[0] for key in found]
+    stem = f"{prefix}:execution:"
+    for key in _keys(client, f"{stem}{rq_id_prefix(queue)}*"):
+        rq_id, _, token = key.removeprefix(stem).partition(":")
+        taken.executions.append((rq_id, token))
+    stem = f"{prefix}:executions:"
+    for key in _keys(client, f"{stem}{rq_id_prefix(queue)}*"):
+        taken.executions += [(key.removeprefix(stem), m.decode()) for m in client.zrange(key, 0, -1)]
     taken.counter = int(client.get(f"{bull}id") or 0)
     taken.is_paused = bool(client.exists(f"{bull}pause"))
     taken.repeats = {k.decode(): int(s) for k, s in client.zrange(f"{bull}repeat", 0, -1, withscores=True)}
@@ -211,8 +215,9 @@ def _wrong_companions(taken: Snapshot) -> list[str]:
     found += [f"a lock of {rq_id}, which is gone" for rq_id in taken.lock_owners if rq_id not in taken.hashes]
     found += [
         f"an execution record of {rq_id}, which is not active"
-        for rq_id in taken.execution_owners
-        if rq_id not in active
+        for rq_id, token in taken.executions
+        # Tokens of RQ's own have no dash; what a dead worker of its leaves expires by itself.
+        if rq_id not in active and "-" in token
     ]
     return found
 

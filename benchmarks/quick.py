@@ -55,7 +55,7 @@ def _measured(own: Server, rounds: int, started: float) -> dict[str, Any]:
     for number in range(1, (rounds or ROUNDS) + 1):
         elapsed = time.monotonic() - started
         if not rounds and elapsed * number > WITHIN_S * (number - 1) and number > 1:
-            _say(f"Only {number - 1} rounds: this machine is too busy for more in {WITHIN_S:.0f} s.")
+            print(f"\nOnly {number - 1} rounds: this machine is too busy for more in {WITHIN_S:.0f} s.")
             break
         watch = Others(own)
         for measure, name, outcome in _round(own):

@@ -44,11 +44,15 @@ def costs(titles: Mapping[str, str], records: Records) -> list[list[str]]:
             middle = [median(each[field] for each in rounds) for field in ("reads", "commands", "server_us")]
             own = [each["own_us"] for each in rounds if each["own_us"] is not None]
             numbers = [f"{middle[0]:.2f}", f"{middle[1]:.1f}", f"{middle[2]:.0f}", _whole(own)]
-            calls = rounds[0]["calls"]
-            often = sorted((item for item in calls.items() if item[1] >= 0.5), key=lambda item: -item[1])
-            rows.append([title, _name(measure, name), *numbers, ", ".join(_call(*item) for item in often)])
+            rows.append([title, _name(measure, name), *numbers, calls_text(rounds[0]["calls"])])
             title = ""
     return rows
+
+
+def calls_text(calls: Mapping[str, float]) -> str:
+    """The commands a job that happen for every other job at least, the most frequent first."""
+    often = sorted((item for item in calls.items() if item[1] >= 0.5), key=lambda item: -item[1])
+    return ", ".join(_call(*item) for item in often)
 
 
 def _whole(values: Sequence[float]) -> str:

@@ -20,6 +20,8 @@ SETTINGS = {
     "retry_process_delay": 50,
     "max_stalled_count": 20,
 }
+#: Longer than an outage of these tests: what runs meanwhile is not taken for stalled.
+PATIENT = {**SETTINGS, "lock_duration": 20_000, "lock_renew_time": 100}
 EVERY_MS = 300
 
 

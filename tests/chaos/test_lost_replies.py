@@ -14,7 +14,7 @@ from bthwani_jobs import Job, OutcomeUnknown, Processor, Queue
 from bthwani_jobs.store.scripts import script
 from tests.chaos.cutting_proxy import CuttingProxy
 from tests.chaos.invariants import assert_consistent
-from tests.chaos.life import EVERY_MS, SETTINGS
+from tests.chaos.life import EVERY_MS, PATIENT
 from tests.conftest import MakeQueue, RunWorker
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -48,7 +48,7 @@ def proxy(redis_server: RedisServer, connection: redis.Redis) -> Iterator[Cuttin
 def far_queue(proxy: CuttingProxy, make_queue: MakeQueue) -> Iterator[Queue]:
     """The test's queue, reached through the proxy by a client that resends."""
     client = redis.Redis(host="127.0.0.1", port=proxy.port)
-    yield make_queue(connection=client, settings=SETTINGS)
+    yield make_queue(connection=client, settings=PATIENT)
     client.close()
 
 

@@ -13,14 +13,12 @@ import redis
 from bthwani_jobs import Job, Processor, Queue
 from scheduler.scheduler import Scheduler
 from tests.chaos.invariants import assert_consistent
-from tests.chaos.life import SETTINGS
+from tests.chaos.life import PATIENT, SETTINGS
 from tests.conftest import MakeQueue, RunWorker
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 MANY = 120
-#: Longer than an outage of these tests: what runs meanwhile is not taken for stalled.
-PATIENT = {**SETTINGS, "lock_duration": 20_000, "lock_renew_time": 100}
 
 
 class Runs:

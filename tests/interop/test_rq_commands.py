@@ -28,8 +28,9 @@ BOOKKEEPING = re.compile(rb"rq:(workers.*|worker:.*|clean_groups|clean_registrie
 
 
 def _dump(connection: redis.Redis) -> dict[bytes, bytes | None]:
+    """What stays: keys that expire by themselves come and go as they like."""
     keys = [key for key in connection.scan_iter(count=1000) if not BOOKKEEPING.fullmatch(key)]
-    return {key: connection.dump(key) for key in keys}
+    return {key: connection.dump(key) for key in keys if connection.ttl(key) == -1}
 
 
 def _field(output: str, name: str) -> str:

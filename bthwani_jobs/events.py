@@ -84,7 +84,7 @@ class Emitter:
     def off(self, event: str, listener: Listener) -> None:
         """Remove a listener; nothing if it is not there."""
         with self._lock:
-            kept = tuple(bound for bound in self._listeners.get(event, ()) if bound[0] is not listener)
+            kept = tuple(bound for bound in self._listeners.get(event, ()) if bound[0] != listener)
             if kept:
                 self._listeners[event] = kept
             else:
@@ -95,8 +95,8 @@ class Emitter:
         return event in self._listeners
 
     def is_listener(self, event: str, listener: Listener) -> bool:
-        """Whether this very function is registered for the event."""
-        return any(bound[0] is listener for bound in self._listeners.get(event, ()))
+        """Whether this function is registered for the event."""
+        return any(bound[0] == listener for bound in self._listeners.get(event, ()))
 
     def emit(self, event: str, *args: Any) -> None:
         for _, call in self._listeners.get(event, ()):

@@ -90,7 +90,7 @@ class QueueHandle:
         return self._emitter.hears(event)
 
     def is_listener(self, event: str, listener: Listener) -> bool:
-        """Whether this very function is registered for the event."""
+        """Whether this function is registered for the event."""
         return self._emitter.is_listener(event, listener)
 
     def _listen_if_global(self, event: str) -> None:
@@ -109,8 +109,8 @@ class QueueHandle:
     def close(self, do_not_wait_jobs: bool = False) -> None:
         """Stop what runs through this object, finish its running jobs, end its connections. Idempotent.
 
-        Nothing changes in Redis. With ``do_not_wait_jobs`` running jobs are left to stall recovery.
-        Afterwards commands raise QueueClosed.
+        A call while another thread is closing returns at once. Nothing changes in Redis. With
+        ``do_not_wait_jobs`` running jobs are left to stall recovery. Afterwards commands raise QueueClosed.
         """
         with self._close_lock:
             if self._closing:

@@ -20,7 +20,7 @@ from .errors import InvalidRepeat, OutcomeUnknown, UnreadableOptions
 from .job import Job
 from .queue_handle import QueueHandle
 from .store import reading, repeating
-from .store.adding import NOTHING_HAPPENED, NewJob
+from .store.adding import NOTHING_HAPPENED, Added, NewJob
 from .store.calling import QueueStore
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,9 @@ class RepeatableJobs(QueueHandle):
         raw = reading.get_hash(self.store, run.job.rq_id)
         if code == 2:
             self.emit("duplicated", occurrence.job_id)
-        return None if raw is None else Job(self, run.job.rq_id, raw)
+        if raw is None:  # it has run already, and is gone
+            return Job.added(self, Added(run.job.rq_id, True, now_ms), run.job, occurrence.options)
+        return Job(self, run.job.rq_id, raw)
 
     def _next_run(self, data: str, occurrence: Occurrence, name: str, now_ms: int) -> repeating.NextRun:
         rq_job_id = rq_id(self.name, occurrence.job_id)

@@ -26,8 +26,7 @@ def main() -> int:
     options = contracts.default_job_options(settings)
     queues = [Queue(name, connection, default_job_options=options) for name in contracts.QUEUES]
     scheduler = Scheduler(queues, connection)
-    scheduler.register(REPEATABLES)
-    scheduler.run()
+    scheduler.run(table=REPEATABLES)
     return 0
 
 

@@ -18,10 +18,13 @@ from typing import Any
 
 import rq_scheduler
 from redis import Redis
+from redis.exceptions import RedisError
 
-from bthwani_jobs import Job, Queue, harden
+from bthwani_jobs import Job, Queue, Repeat, harden
+from bthwani_jobs.core.repeat import repeat_key
 from bthwani_jobs.runtime.waiting import Bell, MarkerWait, sleep
 from bthwani_jobs.store import adding
+from bthwani_jobs.store.connection import client
 from bthwani_jobs.store.keys import key_prefix
 
 from .repeatables import Repeatable
@@ -41,6 +44,7 @@ class Scheduler(rq_scheduler.Scheduler):
     """
 
     def __init__(self, queues: Sequence[Queue], connection: Redis, *, name: str | None = None) -> None:
+        connection = client(connection)
         super().__init__(
             queue_name=queues[0].name, connection=connection, interval=HEARTBEAT_EVERY_S, name=name
         )
@@ -149,12 +153,10 @@ class Scheduler(rq_scheduler.Scheduler):
         wanted = set()
         for entry in table:
             queue = self.queues[entry.queue]
+            wanted.add(json.dumps([queue.name, repeat_key(entry.name, Repeat.of(entry.repeat))]))
             job = queue.add(entry.name, entry.data, repeat=entry.repeat)
-            if job is not None and job.opts.repeat is not None:
-                wanted.add(json.dumps([queue.name, job.opts.repeat.key]))
-                log.info(
-                    "Repeatable %s of %s: next run at %s", entry.name, queue.name, _when(job.opts.prev_millis)
-                )
+            next_run = _when(job.opts.prev_millis if job else None)
+            log.info("Repeatable %s of %s: next run at %s", entry.name, queue.name, next_run)
         known = {member.decode() for member in self.connection.smembers(self.registered_key)}
         for member in known - wanted:
             queue_name, key = json.loads(member)
@@ -167,15 +169,20 @@ class Scheduler(rq_scheduler.Scheduler):
 
     # The loop
 
-    def run(self, burst: bool = False) -> None:
-        """Until SIGINT or SIGTERM; ``burst``: move what is due now, and end."""
+    def run(self, burst: bool = False, table: Iterable[Repeatable] = ()) -> None:
+        """Until SIGINT or SIGTERM; ``burst``: move what is due now, and end. ``table`` is registered first.
+
+        A Redis that does not answer, also at the start, is waited for.
+        """
         harden()
         self._install_signal_handlers()
-        self.register_birth()
         log.info("Scheduler %s: serving %s", self.name, ", ".join(self.queues))
-        pause_s = 0.1
+        pause_s, registered = 0.1, False
         while not self._stopping:
             try:
+                if not registered:
+                    self.register(table)
+                    registered = True
                 next_due_s = self.enqueue_jobs()
                 pause_s = 0.1
                 if burst:
@@ -189,7 +196,13 @@ class Scheduler(rq_scheduler.Scheduler):
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         log.info("Scheduler %s: done", self.name)
         self._wait.drop()
-        self.register_death()
+        self._sign_off()
+
+    def _sign_off(self) -> None:
+        try:
+            self.register_death()
+        except (RedisError, OSError) as error:
+            log.warning("Scheduler: could not sign off: %s", error)  # its record expires by itself
 
     def enqueue_jobs(self) -> float:
         """One look at every queue; seconds until the next job is due, or until the next look."""

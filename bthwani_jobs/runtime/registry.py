@@ -53,22 +53,34 @@ class DeclaredListener:
     name: str | None
     id: str | None
 
-    def bound_to(self, queue: Queue) -> Listener:
-        """What to register on the queue object: the function itself, or one that looks at the job first."""
-        if self.name is None and self.id is None:
-            return self.function
-        call = with_fewer_arguments(self.function)
+    def bound_to(self, queue: Queue) -> BoundListener:
+        """What to register on the queue object."""
+        return BoundListener(self, queue)
 
-        def listener(*args: Any) -> None:
-            first = args[0] if args else None
-            if not isinstance(first, (Job, str)):
-                call(*args)
-                return
-            job = queue.get_job(first) if isinstance(first, str) else first
-            if job is not None and self.name in (None, job.name) and self.id in (None, job.id):
-                call(job, *args[1:])
 
-        return listener
+class BoundListener:
+    """A declared listener on one queue object; equal to any other of the same declaration."""
+
+    def __init__(self, declared: DeclaredListener, queue: Queue) -> None:
+        self.declared = declared
+        self._queue = queue
+        self._call = with_fewer_arguments(declared.function)
+
+    def __call__(self, *args: Any) -> None:
+        first = args[0] if args else None
+        declared = self.declared
+        if (declared.name is None and declared.id is None) or not isinstance(first, (Job, str)):
+            self._call(*args)
+            return
+        job = self._queue.get_job(first) if isinstance(first, str) else first
+        if job is not None and declared.name in (None, job.name) and declared.id in (None, job.id):
+            self._call(job, *args[1:])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoundListener) and other.declared == self.declared
+
+    def __hash__(self) -> int:
+        return hash(self.declared)
 
 
 class Processor:

@@ -5,6 +5,7 @@ Overridden of ``rq.Worker`` (tests compare the signatures):
 
 - ``work``: RQ's loop replaced by our engine; RQ's command line, options and log stay.
 - ``request_stop``, ``request_force_stop``: the signal handlers; ours never interrupt a running handler.
+- ``_set_connection``: RQ raises the socket timeout of the client to minutes.
 - ``kill_horse``, ``request_stop_execution``: RQ would kill our own process group, for we have no work horse.
 - ``unsubscribe``: RQ's leaves its listening thread behind.
 - ``find_by_key``: RQ makes hydrated workers with positional arguments.
@@ -260,6 +261,12 @@ class Worker(rq.Worker):
         self.log.warning("Worker %s: cold shut down; running jobs will be recovered as stalled", self.name)
         if self._engine is not None:
             self._engine.stop(abandon=True)
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        # RQ waits up to 415 s for an answer, because of its BLPOP. Nothing of ours blocks on this client,
+        # and a dead
+        # socket must be noticed.
+        return connection
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         self.log.warning("Worker %s: jobs run in this process and cannot be killed one by one.", self.name)

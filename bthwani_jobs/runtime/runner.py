@@ -71,6 +71,8 @@ class QueueRunner:
         self._marker = MarkerWait(queue.connection, queue.store.keys.marker)
         self._bell = Bell()
         self._ended: deque[Run] = deque()
+        #: ended, but Redis has not said yet that it knows
+        self._sending: list[Run] = []
         self._give_back: list[FinishedRun] = []
         self._threads = ThreadExecutor(f"job:{queue.name}", self.announcer.begins, self._has_ended)
         self._loop = LoopExecutor(f"loop:{queue.name}", self.announcer.begins, self._has_ended)
@@ -96,7 +98,7 @@ class QueueRunner:
 
     def leases(self) -> list[Run]:
         """The runs whose leases are to be kept; none once they are left to stall recovery."""
-        return [] if self._abandoning else list(self.running.values())
+        return [] if self._abandoning else [*self.running.values(), *self._sending]
 
     def join(self) -> None:
         """Until the loop has ended.
@@ -160,7 +162,7 @@ class QueueRunner:
             if self.running.pop(run.token, None) is not None:
                 ended.append(run)
         now = time.monotonic()
-        for run in self.leases():
+        for run in list(self.running.values()):
             if len(ended) < MOST_A_CALL and run.is_overdue(now) and run.settle("timed out"):
                 self._time_out(run)
                 del self.running[run.token]
@@ -192,10 +194,12 @@ class QueueRunner:
         return self.limits.take(min(MOST_A_CALL, max(0, free)))
 
     def _step(self, ended: list[Run], want: int) -> None:
+        self._sending = ended
         finished = [conclude(run, self.queue.settings.backoff_strategies) for run in ended]
         # The last one first: each goes to the head, and the order is what it was.
         given_back, self._give_back = self._give_back[::-1], []
         reply = self._answered(finished + given_back, want)
+        self._sending = []
         if reply is None:
             return
         self.limits.give_back(want - len(reply.jobs))
@@ -217,7 +221,7 @@ class QueueRunner:
 
     def _announce(self, ended: list[Run], finished: list[FinishedRun], reply: StepReply, date: str) -> None:
         for run, outcome in zip(ended, finished, strict=True):
-            self.announcer.ended(run, outcome, reply.lost.get(run.job.rq_id), date)
+            self.announcer.ended(run, outcome, reply.lost.get(run.token), date)
         self.announcer.set_aside(reply.aside)
         self.announcer.moved(reply.moved)
 
@@ -302,7 +306,11 @@ class QueueRunner:
             return
         now = time.monotonic()
         until = min(
-            [now + LOOK_EVERY_S, self._next_due, *(run.deadline for run in self.leases() if run.deadline)]
+            [
+                now + LOOK_EVERY_S,
+                self._next_due,
+                *(run.deadline for run in self.running.values() if run.deadline),
+            ]
         )
         try:
             if want and not self._marker.is_pending:

@@ -49,7 +49,7 @@ class StepReply:
     now_ms: int
     next_due_ms: int | None
     held: int  #: 0; 1 if paused or suspended; 2 if jobs stay in the list all the same
-    lost: dict[str, str]  #: finished runs whose lease was gone, with why
+    lost: dict[str, str]  #: tokens of finished runs whose lease was gone, with why
     moved: list[str]
     aside: list[tuple[str, str]]  #: entries set aside, with why
     jobs: list[ClaimedRow]

@@ -32,6 +32,7 @@ RQ_METHODS = {
     "kill_horse": ["self", "sig"],
     "request_stop_execution": ["self", "execution_id"],
     "unsubscribe": ["self"],
+    "_set_connection": ["self", "connection"],
 }
 #: Not overridden, but called.
 RQ_CALLED = {

@@ -28,7 +28,12 @@ local REGISTRY, DEFINITIONS = BULL .. 'repeat', BULL .. 'repeat:definitions'
 
 local answered = replay()
 if answered then return answered end
-if DEBT ~= '' then call('ZREM', BULL .. 'repeat:owed', DEBT) end
+if DEBT ~= '' then
+  call('ZREM', BULL .. 'repeat:owed', DEBT)
+  -- A stalled occurrence that runs again owes again; its step has been made if the chain stands ahead of it.
+  local ahead, nominal = call('ZSCORE', REGISTRY, KEY), tonumber(DEBT:match('^%d+'))
+  if ahead and nominal and tonumber(ahead) > nominal then return remember({ 2, now }) end
+end
 if ARGV[6] ~= '1' and not call('ZSCORE', REGISTRY, KEY) then return remember({ 0, now }) end
 if NEXT == '' then
   call('ZREM', REGISTRY, KEY)

@@ -12,7 +12,7 @@
 --          flags: l = lifo, x = RQ execution records were written
 -- Returns  {now ms, next due ms or '', held, lost, moved, aside, jobs}
 --          held: 0, or if the queue is paused or workers are suspended: 1, and 2 if jobs stay in its list
---          lost: {id, code, …}: runs whose lease was gone: missing_key, missing_lock or mismatch; nothing was written
+--          lost: {token, code, …}: runs whose lease was gone: missing_key, missing_lock or mismatch; nothing was written
 --          moved: ids of delayed jobs that became waiting
 --          aside: {id, why, …}: entries that could not be run and were set aside
 --          jobs: rows of id, token and the fields of FIELDS
@@ -130,13 +130,13 @@ local function finish_runs()
       released[#released + 1] = members[run]
       -- Its hash, which is written first, may have become something else: that must not stop the others' ends.
       if not pcall(ENDS[ARGV[at + 2]], id, at) then
-        lost[#lost + 1] = id
+        lost[#lost + 1] = token
         lost[#lost + 1] = 'missing_key'
       end
     else
       local fault = fault_of(id, token)
       if fault == 'missing_key' then released[#released + 1] = members[run] end
-      lost[#lost + 1] = id
+      lost[#lost + 1] = token
       lost[#lost + 1] = fault
     end
   end

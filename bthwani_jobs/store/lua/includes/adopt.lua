@@ -16,7 +16,15 @@ local function adopt_entry(set, status, id)
   local row = redis.pcall('HMGET', JOB .. id, 'status', 'ended_at', 'd', 'rv', 'fr')
   if row.err then return false end
   if row[1] ~= status or not row[3] then return false end
-  local ended = row[2] and ms_of_iso(row[2]) or now
+  local ended = row[2] and ms_of_iso(row[2])
+  if not ended then
+    ended = now
+    call('HSET', JOB .. id, 'ended_at', iso(now))
+  end
+  if status == 'failed' and not row[5] then -- RQ notes its own failures elsewhere
+    row[5] = 'The RQ worker that ran this job ended before the job did.'
+    call('HSET', JOB .. id, 'fr', row[5])
+  end
   call('ZADD', set, due_score(set, ended), id)
   call('PERSIST', JOB .. id)
   if status == 'finished' then emit('completed', id, row[4] or 'null') else emit_text('failed', id, row[5] or '') end

@@ -13,6 +13,7 @@ from processors.settings import InvalidSettings, Settings
 from web import dashboard, errors
 from web.routes import auth, fonts, health, jobs, messages, orders
 from web.routes.context import Services
+from web.routes.ids import IdConverter
 from web.services.accounts import Accounts, FirstAdmin
 from web.services.catalogue import Catalogue
 from web.services.health import Health
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.converters["id"] = IdConverter
     services = build_services(settings, resources)
     app.extensions["bthwani"] = services
     for area in (auth, orders, messages, jobs, health, fonts):

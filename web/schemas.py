@@ -9,6 +9,8 @@ from marshmallow.fields import Field
 
 DAY_MS = 24 * 60 * 60 * 1000
 LANGUAGE = validate.OneOf(["ar", "en"])
+#: What a database's 64-bit column holds.
+LARGEST_ID = 2**63 - 1
 
 
 class Shape(Schema):
@@ -22,6 +24,10 @@ class Shape(Schema):
 
 def _text(longest: int, *, shortest: int = 1, **options: Any) -> fields.String:
     return fields.String(validate=validate.Length(shortest, longest), **options)
+
+
+def _id(**options: Any) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(1, LARGEST_ID), **options)
 
 
 # Requests
@@ -45,14 +51,14 @@ class CreditRequest(Shape):
 
 
 class OrderLine(Shape):
-    product_id = fields.Integer(required=True, strict=True)
+    product_id = _id(required=True)
     quantity = fields.Integer(required=True, strict=True, validate=validate.Range(1, 1000))
 
 
 class OrderRequest(Shape):
     items = fields.List(fields.Nested(OrderLine), required=True, validate=validate.Length(1, 100))
     delivery_address = _text(500, shortest=0, load_default="")
-    marketer_id = fields.Integer(load_default=None, allow_none=True, strict=True)
+    marketer_id = _id(load_default=None, allow_none=True)
 
 
 class ReminderRequest(Shape):

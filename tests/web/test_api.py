@@ -177,6 +177,28 @@ def test_a_product_that_is_not_sold_here(
     assert resources.queues["orders"].count() == 0
 
 
+@pytest.mark.parametrize("number", [str(2**63), str(2**70), "9" * 5000], ids=["2**63", "2**70", "long"])
+def test_a_number_that_no_row_can_have_is_no_address(
+    client: FlaskClient, customer: Headers, admin: Headers, number: str
+) -> None:
+    answers = [
+        client.get(f"/orders/{number}", headers=customer),
+        client.post(f"/orders/{number}/confirm", headers=customer),
+        client.post(f"/users/{number}/credit", json={"amountMinor": 1}, headers=admin),
+    ]
+    assert [error_of(answer) for answer in answers] == [(404, "not_found")] * 3
+
+
+@pytest.mark.parametrize("number", [2**63, 1e30, 0, -1])
+def test_a_number_that_no_row_can_have_is_refused(
+    client: FlaskClient, customer: Headers, number: float
+) -> None:
+    product = {"items": [{"productId": number, "quantity": 1}]}
+    assert error_of(client.post("/orders", json=product, headers=customer)) == (422, "invalid_request")
+    marketer = {**ITEMS, "marketerId": number}
+    assert error_of(client.post("/orders", json=marketer, headers=customer)) == (422, "invalid_request")
+
+
 def test_the_catalogue_is_open_to_all(client: FlaskClient) -> None:
     products = client.get("/products").json["products"]
     assert products[0]["sku"] == "HONEY-SIDR-500"

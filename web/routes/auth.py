@@ -30,7 +30,7 @@ def login() -> dict[str, Any]:
     }
 
 
-@blueprint.post("/users/<int:user_id>/credit")
+@blueprint.post("/users/<id:user_id>/credit")
 def credit(user_id: int) -> dict[str, Any]:
     administrator()
     user = services().accounts.credit(user_id, **body(schemas.CreditRequest()))

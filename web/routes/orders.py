@@ -29,13 +29,13 @@ def create() -> tuple[dict[str, Any], int]:
     return {"order": _order(order), "jobs": [job_answer(job) for job in jobs]}, 201
 
 
-@blueprint.get("/orders/<int:order_id>")
+@blueprint.get("/orders/<id:order_id>")
 def show(order_id: int) -> dict[str, Any]:
     order, outcome = services().orders.get(caller(), order_id)
     return {"order": _order(order), "outcome": schemas.OutcomeAnswer().dump(outcome)}
 
 
-@blueprint.post("/orders/<int:order_id>/confirm")
+@blueprint.post("/orders/<id:order_id>/confirm")
 def confirm(order_id: int) -> dict[str, Any]:
     order, jobs = services().orders.confirm(caller(), order_id)
     return {"order": _order(order), "jobs": [job_answer(job) for job in jobs]}

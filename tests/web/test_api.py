@@ -76,6 +76,22 @@ def test_a_body_that_is_not_an_object_is_refused(client: FlaskClient, body: byte
     assert error_of(answer) == (400, "malformed_json")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        rb'{"email": "\ud800@example.com", "password": "x"}',
+        rb'{"email": "amal@example.com", "password": "\udfff"}',
+        rb'{"\ud800": "an unknown field is named in the answer"}',
+    ],
+    ids=["lists", "objects", "email", "password", "name"],
+)
+def test_json_that_cannot_be_held_is_refused(client: FlaskClient, body: bytes) -> None:
+    answer = client.post("/auth/login", data=body, content_type="application/json")
+    assert error_of(answer) == (400, "malformed_json")
+
+
 def test_wrong_credentials_do_not_say_which(client: FlaskClient, customer: Headers) -> None:
     for email in ("amal@example.com", "nobody@example.com"):
         answer = client.post("/auth/login", json={"email": email, "password": "wrong"})

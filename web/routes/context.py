@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -33,8 +34,13 @@ def services() -> Services:
 
 
 def body(schema: Schema) -> dict[str, Any]:
-    """The request's JSON object, loaded by ``schema``."""
-    given = request.get_json(silent=True)
+    """The request's JSON object, loaded by ``schema``. Raises ``malformed_json``."""
+    try:
+        given = request.get_json(silent=True)
+        # Half of a surrogate pair is JSON, but no text: neither a database nor an answer can hold it.
+        json.dumps(given, ensure_ascii=False).encode()
+    except (RecursionError, UnicodeEncodeError):
+        raise Problem("malformed_json") from None
     if not isinstance(given, dict):
         raise Problem("malformed_json")
     return cast("dict[str, Any]", schema.load(given))

@@ -39,6 +39,11 @@ UPDATE_ANALYTICS = "update-analytics"
 DAILY_REPORT = "daily-report"
 CLEANUP_CACHE = "cleanup-cache"
 
+#: For what becomes a header or a row of a list: control characters would break it.
+ONE_LINE = validate.Regexp(
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Must be one line without control characters."
+)
+
 
 def default_job_options(settings: Settings) -> dict[str, Any]:
     """The options of every job of the four queues that does not bring its own."""
@@ -71,6 +76,10 @@ def _text(longest: int, **options: Any) -> fields.String:
     return fields.String(validate=validate.Length(min=1, max=longest), **options)
 
 
+def _line(longest: int, **options: Any) -> fields.String:
+    return fields.String(validate=[validate.Length(min=1, max=longest), ONE_LINE], **options)
+
+
 class SendNotification(JobData):
     user_id = fields.Integer(required=True)
     title = _text(200, required=True)
@@ -92,7 +101,7 @@ class SendReminder(JobData):
 
 class SendEmail(JobData):
     to = fields.Email(required=True)
-    subject = _text(200, required=True)
+    subject = _line(200, required=True)
     body = _text(20_000, required=True)
     language = fields.String(load_default="ar", validate=validate.OneOf(["ar", "en"]))
 

@@ -97,6 +97,8 @@ FIELD_MESSAGES_AR = {
     "Not a valid mapping type.": "يجب أن تكون القيمة كائنًا.",
     "Invalid input type.": "نوع القيمة غير صحيح.",
     "Invalid value.": "قيمة غير صالحة.",
+    "Must be one line without control characters.": "يجب أن تكون القيمة سطرًا واحدًا بلا رموز تحكم.",
+    "Must not contain control characters.": "يجب ألا تحتوي القيمة على رموز تحكم.",
 }
 
 

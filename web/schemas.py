@@ -7,7 +7,13 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 from marshmallow.fields import Field
 
+from processors.contracts import ONE_LINE
+
 DAY_MS = 24 * 60 * 60 * 1000
+#: For texts of several lines.
+PLAIN_TEXT = validate.Regexp(
+    r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z", error="Must not contain control characters."
+)
 LANGUAGE = validate.OneOf(["ar", "en"])
 #: What a database's 64-bit column holds.
 LARGEST_ID = 2**63 - 1
@@ -23,7 +29,11 @@ class Shape(Schema):
 
 
 def _text(longest: int, *, shortest: int = 1, **options: Any) -> fields.String:
-    return fields.String(validate=validate.Length(shortest, longest), **options)
+    return fields.String(validate=[validate.Length(shortest, longest), PLAIN_TEXT], **options)
+
+
+def _line(longest: int, **options: Any) -> fields.String:
+    return fields.String(validate=[validate.Length(1, longest), ONE_LINE], **options)
 
 
 def _id(**options: Any) -> fields.Integer:
@@ -34,15 +44,15 @@ def _id(**options: Any) -> fields.Integer:
 
 
 class RegisterRequest(Shape):
-    email = fields.Email(required=True, validate=validate.Length(max=254))
+    email = fields.Email(required=True, validate=[validate.Length(max=254), ONE_LINE])
     password = _text(200, shortest=8, required=True, load_only=True)
-    full_name = _text(200, required=True)
-    phone = _text(30, load_default=None, allow_none=True)
+    full_name = _line(200, required=True)
+    phone = _line(30, load_default=None, allow_none=True)
     language = fields.String(load_default="ar", validate=LANGUAGE)
 
 
 class LoginRequest(Shape):
-    email = _text(254, required=True)
+    email = _line(254, required=True)
     password = _text(200, required=True, load_only=True)
 
 
@@ -68,8 +78,8 @@ class ReminderRequest(Shape):
 
 
 class EmailRequest(Shape):
-    to = fields.Email(required=True)
-    subject = _text(200, required=True)
+    to = fields.Email(required=True, validate=ONE_LINE)
+    subject = _line(200, required=True)
     body = _text(20_000, required=True)
     language = fields.String(load_default="ar", validate=LANGUAGE)
 

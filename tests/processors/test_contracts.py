@@ -50,6 +50,7 @@ def test_what_a_newer_producer_adds_is_dropped() -> None:
         (contracts.SendNotification, {"userId": 1, "title": "", "body": "b"}, "title"),
         (contracts.SendOrderUpdate, {"orderId": 1, "userId": 1, "status": "lost"}, "status"),
         (contracts.SendEmail, {"to": "nobody", "subject": "s", "body": "b"}, "to"),
+        (contracts.SendEmail, {"to": "a@b.example", "subject": "s\r\nBcc: x", "body": "b"}, "subject"),
         (contracts.SendWelcomeEmail, {"email": "a@b.example", "name": "n", "language": "fr"}, "language"),
         (contracts.CalculateCommission, {"orderId": 1, "amount": -1}, "amount"),
         (contracts.CalculateCommission, {"orderId": 1, "amount": 10.5}, "amount"),

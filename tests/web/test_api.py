@@ -316,6 +316,32 @@ def test_a_mail_has_three_attempts_and_exponential_backoff(
     assert job.data == {**mail, "language": "ar"}
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("subject", "s\r\nBcc: b@example.com"),
+        ("subject", "s\0"),
+        ("to", '"\x01"@example.com'),
+        ("body", "b\0"),
+    ],
+)
+def test_a_mail_with_control_characters_is_refused(
+    client: FlaskClient, admin: Headers, field: str, text: str
+) -> None:
+    mail = {"to": "a@example.com", "subject": "عنوان", "body": "نص\nنص", field: text}
+    answer = client.post("/emails", json=mail, headers=admin)
+    assert error_of(answer) == (422, "invalid_request")
+    assert set(answer.json["error"]["details"]) == {field}
+    assert "رموز تحكم" in answer.json["error"]["details"][field][0]
+
+
+def test_an_address_has_lines_but_no_control_characters(client: FlaskClient, customer: Headers) -> None:
+    two_lines = client.post("/orders", json={**ITEMS, "deliveryAddress": "عدن\nكريتر"}, headers=customer)
+    assert two_lines.status_code == 201
+    refused = client.post("/orders", json={**ITEMS, "deliveryAddress": "a\0b"}, headers=customer)
+    assert error_of(refused) == (422, "invalid_request")
+
+
 # Queues
 
 

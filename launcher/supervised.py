@@ -22,7 +22,8 @@ from honcho.process import Popen, Process
 #: A process that lived this long was well; its next death is answered at once.
 SETTLED_S = 10.0
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 10.0
+#: Whoever keeps dying is told of by then; longer would only keep away what could serve again.
+LONGEST_PAUSE_S = 3.2
 PLAIN_COMMAND = re.compile(r"(?!exec )[\w./-]+(?: +[\w./:,=@+-]+)*")
 #: Linux's prctl option: the signal a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1

@@ -98,6 +98,12 @@ def test_a_process_that_keeps_dying_is_started_ever_later(run_stack: RunStack) -
     assert "broken ended with exit code 3" in stack.output()
 
 
+def test_but_never_much_later(run_stack: RunStack) -> None:
+    stack = run_stack("broken=echo stands; exit 3")
+
+    wait_until(lambda: stack.output().count("again in 3.2 s") == 2, 20_000)
+
+
 def test_stopping_while_a_process_waits_for_its_next_start(run_stack: RunStack) -> None:
     stack = run_stack("broken=echo stands; exit 3")
     wait_until(lambda: "again in 0.8 s" in stack.output(), 10_000)

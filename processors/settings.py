@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from sqlalchemy.engine import make_url
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 BUSINESS_TIMEZONE = "Asia/Aden"
 DATABASE_FILE = "bthwani.sqlite3"
 LONGEST_SECONDS = 24 * 60 * 60
+ESCAPING = "In a password, write @ as %40, / as %2F, # as %23, ? as %3F and % as %25."
 
 
 class InvalidSettings(ValueError):
@@ -62,12 +64,31 @@ class Settings:
 
 
 def _redis_url(text: str) -> None:
-    if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+    parts = _split(text)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValidationError(f"Expected a redis://, rediss:// or unix:// address, found {_shown(text)}.")
+    is_whole = re.fullmatch(r"/?[0-9]*", parts.path) and not parts.fragment and "@" not in parts.query
+    if parts.scheme != "unix" and not is_whole:
+        raise ValidationError(
+            f"Expected {parts.scheme}://[:password@]host[:port][/number of a database], "
+            f"found {_shown(text)}. {ESCAPING}"
+        )
+
+
+def _split(text: str) -> SplitResult:
+    """The address in parts, its port a number if there is one."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValidationError(
+            f"Expected an address whose port is a number up to 65535, found {_shown(text)}. {ESCAPING}"
+        ) from None
+    return parts
 
 
 def _smtp_url(text: str) -> None:
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise ValidationError(
             f"Expected smtp://[user:password@]host[:port] or smtps://…, found {_shown(text)}."

@@ -54,6 +54,44 @@ def test_all_faults_are_named_at_once_without_secrets() -> None:
     assert "PORT: Expected a whole number from 1 to 65535." in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://localhost:6379x/0", "redis://localhost:6379x/0"),
+        ("redis://localhost:99999/0", "redis://localhost:99999/0"),
+        ("redis://localhost/abc", "redis://localhost/abc"),
+        ("redis://:p@s3c/r#et@localhost:6379", "redis://localhost:6379"),
+        ("redis://:12#s3cret@localhost", "redis://localhost"),
+        ("redis://:12?s3cret@localhost", "redis://localhost"),
+        ("redis://[::1", "redis://[::1"),
+    ],
+)
+def test_a_redis_address_that_means_something_else_is_refused(address: str, shown: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_env({"REDIS_URL": address})
+    (text,) = caught.value.faults["REDIS_URL"]
+    assert f"found '{shown}'. In a password, write @ as %40" in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://localhost",
+        "rediss://u:p%40@h:1/15",
+        "redis://h?db=3",
+        "unix:///run/r.sock?db=1",
+        "redis://[::1]:2",
+    ],
+)
+def test_a_redis_address_may_leave_things_out(address: str) -> None:
+    assert Settings.from_env({"REDIS_URL": address}).redis_url == address
+
+
+def test_the_port_of_a_mail_server_is_a_number() -> None:
+    with pytest.raises(InvalidSettings, match="SMTP_URL: Expected an address whose port is a number"):
+        Settings.from_env({"SMTP_URL": "smtp://mail.example:x"})
+
+
 def test_secrets_are_not_shown() -> None:
     settings = Settings.from_env(
         {

@@ -136,6 +136,11 @@ def check_redis(url: str) -> list[str]:
         ) from None
     except redis.exceptions.ResponseError as error:
         raise SetupProblem(f"Redis at {shown} cannot be used: {error}.") from None
+    except redis.exceptions.RedisError as error:
+        raise SetupProblem(
+            f"What answers at {shown} does not speak Redis's protocol ({error}). Is the port right? Correct "
+            "RQ_REDIS_URL, REDIS_URL or REDIS_PORT."
+        ) from None
     finally:
         client.close()
 

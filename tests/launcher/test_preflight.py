@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,22 @@ def test_a_good_server_gives_no_warning(redis_server: RedisServer) -> None:
 def test_a_server_that_does_not_answer(taken_port: int) -> None:
     with pytest.raises(SetupProblem, match=r"does not answer.*embedded server"):
         preflight.check_redis("redis://127.0.0.1:1/0")
+
+
+def test_a_web_server_in_the_place_of_redis() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        server = threading.Thread(target=answer)
+        server.start()
+        with pytest.raises(SetupProblem, match=r"does not speak Redis's protocol.*Is the port right\?"):
+            preflight.check_redis(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        server.join()
 
 
 @pytest.mark.parametrize("credentials", ["", ":wrong@", "nobody:wrong@"])

@@ -174,4 +174,5 @@ def check_commands(procfile: Mapping[str, str], path: str) -> None:
 
 
 def without_password(url: str) -> str:
-    return re.sub(r"//[^@/]*@", "//", url)
+    """Up to the last @: an unescaped one may be part of it."""
+    return re.sub(r"//.*@", "//", url)

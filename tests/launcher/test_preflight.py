@@ -118,6 +118,13 @@ def test_a_wrong_or_missing_password(locked_server: RedisServer, credentials: st
     assert "wrong@" not in str(problem.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://localhost:1", "redis://u:p@localhost:1", "redis://:p@s/wo#rd@localhost:1"]
+)
+def test_addresses_are_shown_without_their_password(url: str) -> None:
+    assert preflight.without_password(url) == "redis://localhost:1"
+
+
 def test_the_right_password(locked_server: RedisServer) -> None:
     assert preflight.check_redis(locked_server.url.replace("//", "//:sesame@")) == []
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import redis
 
@@ -124,9 +125,10 @@ def check_redis(url: str) -> list[str]:
     )
     try:
         return _checked(client, shown)
-    except redis.exceptions.AuthenticationError as error:
+    except redis.exceptions.AuthenticationError:
+        fault = "refuses the password" if urlsplit(url).password else "wants a password, and none is given"
         raise SetupProblem(
-            f"Redis at {shown} refuses the password ({error}). Correct it in RQ_REDIS_URL, REDIS_URL "
+            f"Redis at {shown} {fault}. Put the right one into RQ_REDIS_URL, REDIS_URL "
             "(redis://:password@host:6379/0) or REDIS_PASSWORD."
         ) from None
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:

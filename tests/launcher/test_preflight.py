@@ -108,11 +108,18 @@ def test_a_web_server_in_the_place_of_redis() -> None:
         server.join()
 
 
-@pytest.mark.parametrize("credentials", ["", ":wrong@", "nobody:wrong@"])
-def test_a_wrong_or_missing_password(locked_server: RedisServer, credentials: str) -> None:
+@pytest.mark.parametrize(
+    ("credentials", "fault"),
+    [
+        ("", "wants a password, and none is given"),
+        (":wrong@", "refuses the password"),
+        ("nobody:wrong@", "refuses the password"),
+    ],
+)
+def test_a_wrong_or_missing_password(locked_server: RedisServer, credentials: str, fault: str) -> None:
     url = locked_server.url.replace("//", f"//{credentials}")
 
-    with pytest.raises(SetupProblem, match=r"refuses the password.*REDIS_PASSWORD") as problem:
+    with pytest.raises(SetupProblem, match=rf"{fault}\. .*REDIS_PASSWORD") as problem:
         preflight.check_redis(url)
 
     assert "wrong@" not in str(problem.value)

@@ -48,14 +48,17 @@ install() {
 
 explain_failure() {
     tail -n 5 "$log" >&2
-    if grep -qiE "no matching distribution|not a supported wheel|failed building|failed-wheel|subprocess-exited" "$log"; then
+    # Looked for first: an index that cannot be reached is also "no matching distribution" to pip.
+    if grep -qiE "NewConnectionError|failed to establish|max retries|name resolution|name or service not known|timed out|connection refused|ProxyError" "$log"; then
+        echo "The packages of $1 could not be fetched. Is the network up? The whole output is in $log." >&2
+    elif grep -qiE "no matching distribution|not a supported wheel|failed building|failed-wheel|subprocess-exited" "$log"; then
         cat >&2 <<TEXT
 A package of $1 has no ready-made build for this platform ($(uname -sm), $(.venv/bin/python --version)).
 Builds exist for Linux with glibc 2.28 or newer and for macOS, on x86-64 and arm64, with Python 3.11 to 3.13.
 On Windows use WSL; on Alpine use a Debian-based image.
 TEXT
     else
-        echo "The packages of $1 were not installed. Is the network up? The whole output is in $log." >&2
+        echo "The packages of $1 were not installed. The whole output is in $log." >&2
     fi
     exit 1
 }

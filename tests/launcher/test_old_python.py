@@ -91,6 +91,41 @@ def test_a_python_named_by_hand_must_do(machine: Path, tmp_path: Path) -> None:
     assert "PYTHON=python3 is not a Python of version 3.11" in result.stderr
 
 
+UNREACHABLE = """
+WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError: Failed to establish a new connection'
+ERROR: Could not find a version that satisfies the requirement rq==3.0.0 (from versions: none)
+ERROR: No matching distribution found for rq==3.0.0
+"""
+NO_BUILD = """
+ERROR: Could not find a version that satisfies the requirement rq==3.0.0 (from versions: 2.0.0)
+ERROR: No matching distribution found for rq==3.0.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy", "other"),
+    [
+        (UNREACHABLE, "Is the network up?", "no ready-made build"),
+        (NO_BUILD, "no ready-made build", "Is the network up?"),
+    ],
+    ids=["network", "platform"],
+)
+def test_packages_that_were_not_installed(
+    machine: Path, tmp_path: Path, said: str, remedy: str, other: str
+) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    _program(
+        tmp_path / ".venv" / "bin" / "python",
+        f"case \"$1\" in -c|--version) exit 0;; esac; cat <<'TEXT'{said}TEXT\nexit 1",
+    )
+
+    result = _script(machine, tmp_path, "make_venv.sh", "run")
+
+    assert result.returncode == 1
+    assert remedy in result.stderr
+    assert other not in result.stderr
+
+
 def test_a_missing_tool_is_named_with_its_package(machine: Path, tmp_path: Path) -> None:
     result = _script(machine, tmp_path, "need.sh", "sh:dash", "redis-server:redis", "node:nodejs")
 

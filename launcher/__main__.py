@@ -8,6 +8,8 @@ import sys
 import time
 
 NEEDED = ("flask", "honcho", "marshmallow", "redis", "rq", "sqlalchemy")
+#: What a shell reports of a program that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 def fault():
@@ -30,10 +32,19 @@ def fault():
     return None
 
 
-if __name__ == "__main__":
+def main(arguments):
+    # type: (list[str]) -> str | int
+    """What to exit with. Ctrl-C while the imports still run ends it as quietly as later on."""
     began = time.monotonic()
-    problem = fault()
-    if problem is not None:
-        sys.exit(problem)
-    # Imported here and not above: it needs the Python and the packages that were just looked for.
-    sys.exit(importlib.import_module("launcher.command").main(sys.argv[1:], began))
+    try:
+        problem = fault()
+        if problem is not None:
+            return problem
+        # Imported here and not above: it needs the Python and the packages that were just looked for.
+        return importlib.import_module("launcher.command").main(arguments, began)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

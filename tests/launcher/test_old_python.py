@@ -48,6 +48,15 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_ctrl_c_during_the_imports_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+
+    assert entry.main(["run"]) == entry.INTERRUPTED
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
     """A folder of programs that is all of PATH: the usual small ones, and a python3 that is too old."""
@@ -92,7 +101,7 @@ def test_a_python_named_by_hand_must_do(machine: Path, tmp_path: Path) -> None:
 
 
 UNREACHABLE = """
-WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError: Failed to establish a new connection'
+WARNING: Retrying after connection broken by 'NewConnectionError: Failed to establish a new connection'
 ERROR: Could not find a version that satisfies the requirement rq==3.0.0 (from versions: none)
 ERROR: No matching distribution found for rq==3.0.0
 """

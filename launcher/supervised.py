@@ -64,7 +64,9 @@ class SupervisedProcess(Process):
             if self.stopping.is_set() or not self.restart:
                 break
             lived = time.monotonic() - began
-            pause = FIRST_PAUSE_S if lived > SETTLED_S else pause
+            # SIGKILL comes from outside: it says nothing against the process.
+            was_well = lived > SETTLED_S or code == -signal.SIGKILL
+            pause = FIRST_PAUSE_S if was_well else pause
             self._send_message({"returncode": code, "pause_s": pause}, type="died")
             if self.stopping.wait(pause):
                 break

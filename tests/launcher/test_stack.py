@@ -98,6 +98,15 @@ def test_a_process_that_keeps_dying_is_started_ever_later(run_stack: RunStack) -
     assert "broken ended with exit code 3" in stack.output()
 
 
+def test_what_is_killed_from_outside_is_started_at_once_however_often(run_stack: RunStack) -> None:
+    stack = run_stack("killed=echo stands; kill -KILL $$")
+
+    wait_until(lambda: stack.output().count("was killed by SIGKILL") >= 4, 10_000)
+
+    pauses = {line.partition("again in ")[2] for line in stack.output().splitlines() if "SIGKILL" in line}
+    assert pauses == {"0.2 s"}
+
+
 def test_but_never_much_later(run_stack: RunStack) -> None:
     stack = run_stack("broken=echo stands; exit 3")
 

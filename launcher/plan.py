@@ -19,6 +19,8 @@ from processors.settings import Settings
 
 #: Tried first, so that `redis-cli -p 6390` works from one run to the next.
 EMBEDDED_PORT = 6390
+#: Values of HOST that are no address to call.
+EVERY_ADDRESS = ("0.0.0.0", "::", "*")
 DEMO_MARK = ".made-by-make-demo"
 
 
@@ -39,7 +41,12 @@ class Plan:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.port}"
+        host = self.settings.host
+        if host in EVERY_ADDRESS:
+            host = "127.0.0.1"
+        return (
+            f"http://[{host}]:{self.settings.port}" if ":" in host else f"http://{host}:{self.settings.port}"
+        )
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class Settings:
     smtp_url: str | None
     mail_from: str
     data_dir: Path
+    #: the address of this machine that the web process listens on
+    host: str
     port: int
     #: None: the process that needs one must refuse to start
     secret_key: str | None
@@ -133,6 +135,7 @@ class _Environment(Schema):
     smtp_url = fields.String(data_key="SMTP_URL", load_default=None, validate=_smtp_url)
     mail_from = fields.Email(data_key="MAIL_FROM", load_default="no-reply@bthwani.example")
     data_dir = fields.String(data_key="DATA_DIR", load_default=".data")
+    host = fields.String(data_key="HOST", load_default="127.0.0.1")
     port = fields.Integer(data_key="PORT", load_default=3000, **_whole_number(1, 65535))
     secret_key = fields.String(
         data_key="SECRET_KEY",

@@ -1,4 +1,4 @@
-"""``python -m web``: the application under waitress, on PORT."""
+"""``python -m web``: the application under waitress, on HOST and PORT."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ def main() -> int:
     except InvalidSettings as error:
         return _refused(str(error))
     try:
-        server = waitress.create_server(app, listen=f"*:{settings.port}", threads=THREADS)
-    except OSError as error:
-        return _refused(f"Port {settings.port} cannot be listened on ({error}). Set PORT to a free one.")
+        server = waitress.create_server(app, host=settings.host, port=settings.port, threads=THREADS)
+    except (OSError, ValueError) as error:  # ValueError: what waitress makes of an unknown host
+        return _refused(
+            f"Port {settings.port} of {settings.host} cannot be listened on ({error}). Set PORT to a free "
+            "one and HOST to an address of this machine, or to 0.0.0.0 for all of them."
+        )
     signal.signal(signal.SIGTERM, _interrupt)
     server.run()
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher import environment
+from launcher.plan import Plan
 from processors.settings import Settings
 from tests.support.processes import ROOT
 
@@ -86,6 +87,17 @@ def test_the_children_agree_on_redis_and_find_this_rq(tmp_path: Path) -> None:
     assert told["RQ_WORKER_CLASS"] == "bthwani_jobs.Worker"
     assert (told["PORT"], told["DATA_DIR"]) == ("3210", str(tmp_path))
     assert Settings.from_env(told).redis_url == "redis://new"
+
+
+@pytest.mark.parametrize(
+    ("host", "called"),
+    [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.1", "192.0.2.1"), ("::1", "[::1]")],
+)
+def test_the_api_is_called_where_it_listens(host: str, called: str) -> None:
+    settings = Settings.from_env({"HOST": host, "PORT": "3210"})
+    plan = Plan(settings=settings, environ={}, commands={}, redis_url="", store_command=None)
+
+    assert plan.base_url == f"http://{called}:3210"
 
 
 def test_an_administrator_given_by_hand_is_kept(tmp_path: Path) -> None:

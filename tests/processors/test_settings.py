@@ -13,6 +13,7 @@ def test_nothing_needs_to_be_set() -> None:
     assert (settings.queue_attempts, settings.queue_backoff_delay, settings.port) == (3, 1000, 3000)
     assert settings.database_url == f"sqlite:///{Path('.data').absolute() / 'bthwani.sqlite3'}"
     assert settings.smtp_url is None
+    assert settings.host == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

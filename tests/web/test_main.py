@@ -44,6 +44,29 @@ def test_it_serves_on_its_port_until_it_is_asked_to_end(
     assert process.wait() == 0
 
 
+def test_other_machines_do_not_reach_it_unless_told_so(processes: Processes, tmp_path: Path) -> None:
+    """Every 127.x.y.z is this machine, but only the first of them is listened on."""
+    port = free_port()
+    settings = {"PORT": str(port), "SECRET_KEY": "a key for tests only", "DATA_DIR": str(tmp_path)}
+    processes.python("-m", "web", env={**settings, "HOST": ""})
+    wait_until(lambda: answered(f"http://127.0.0.1:{port}/healthz"), within_ms=20_000)
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        assert probe.connect_ex(("127.0.0.2", port)) != 0
+
+
+def test_a_host_that_is_not_here_is_named(processes: Processes, tmp_path: Path) -> None:
+    settings = {
+        "HOST": "no.such.host.invalid",
+        "SECRET_KEY": "a key for tests only",
+        "DATA_DIR": str(tmp_path),
+    }
+    process = processes.python("-m", "web", env=settings)
+    assert process.wait() == 2
+    assert "of no.such.host.invalid cannot be listened on" in process.output()
+    assert "Traceback" not in process.output()
+
+
 def test_settings_that_cannot_be_used_are_all_named(processes: Processes, tmp_path: Path) -> None:
     process = processes.python(
         "-m", "web", env={"PORT": "x", "DATA_DIR": str(tmp_path), "SECRET_KEY": "short"}

@@ -38,7 +38,9 @@ def login() -> Any:
     email = request.form.get("email", "")
     try:
         user = accounts.authenticate(email, request.form.get("password", ""))
-    except Problem:
+    except Problem as problem:
+        if problem.code != "wrong_credentials":
+            raise
         user = None
     if user is None or not user.is_admin:
         return render_template("admin/login.html", email=email, wrong=True), 401

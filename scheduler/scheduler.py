@@ -169,8 +169,9 @@ class Scheduler(rq_scheduler.Scheduler):
 
     # The loop
 
-    def run(self, burst: bool = False, table: Iterable[Repeatable] = ()) -> None:
-        """Until SIGINT or SIGTERM; ``burst``: move what is due now, and end. ``table`` is registered first.
+    def run(self, burst: bool = False, table: Iterable[Repeatable] | None = None) -> None:
+        """Until SIGINT or SIGTERM; ``burst``: move what is due now, and end. ``table``, if given, is
+        registered first (see `register`: an empty one removes what an earlier one has registered).
 
         A Redis that does not answer, also at the start, is waited for.
         """
@@ -180,7 +181,7 @@ class Scheduler(rq_scheduler.Scheduler):
         pause_s, registered = 0.1, False
         while not self._stopping:
             try:
-                if not registered:
+                if table is not None and not registered:
                     self.register(table)
                     registered = True
                 next_due_s = self.enqueue_jobs()

@@ -76,6 +76,35 @@ class InvalidQueueName(InvalidInput):
     """A queue name that is not usable text."""
 
 
+class MissingGrace(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__("You must define a grace period.")
+
+
+class UncleanableType(InvalidInput):
+    def __init__(self, type: object) -> None:
+        super().__init__(f"Cannot clean unknown queue type {type}")
+
+
+# A command met a queue in a state that does not allow it.
+
+
+class QueueError(BthwaniJobsError):
+    """A command could not be carried out on a queue."""
+
+
+class NotPaused(QueueError):
+    """Somebody resumed the queue while it was obliterated."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot obliterate non-paused queue")
+
+
+class ActiveJobs(QueueError):
+    def __init__(self) -> None:
+        super().__init__("Cannot obliterate queue with active jobs")
+
+
 # A command met a job in a state that does not allow it.
 
 

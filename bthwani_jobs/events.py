@@ -38,7 +38,7 @@ SHARED = (
     "drained",
     "duplicated",
 )
-LOCAL = (*SHARED, "error", "removed", "lock-extension-failed", "close")
+LOCAL = (*SHARED, "error", "removed", "cleaned", "lock-extension-failed", "close")
 EVENTS = frozenset(LOCAL) | {f"global:{name}" for name in SHARED}
 
 

@@ -1,4 +1,4 @@
-"""``Queue``: what producers hold. Mirrors Bull's ``Queue``; assembled from queries and repeatables."""
+"""``Queue``: what producers hold. Assembled from queries, maintenance and repeatables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .core.options import JobOptions
 from .core.payload import encode_data
 from .errors import InvalidInput
 from .job import Job
+from .maintenance import QueueMaintenance
 from .queries import QueueQueries
 from .repeatables import RepeatableJobs, new_job
 from .store import adding, admin, reading
@@ -19,7 +20,7 @@ DEFAULT_NAME = "__default__"
 _BULK_KEYS = {"name", "data", "opts"}
 
 
-class Queue(QueueQueries, RepeatableJobs):
+class Queue(QueueQueries, QueueMaintenance, RepeatableJobs):
     """A named queue in Redis. Two objects with the same name and server are the same queue.
 
     ``connection``: a ``redis.Redis``, a URL, or None for the environment's.

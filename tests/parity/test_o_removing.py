@@ -1,4 +1,4 @@
-"""Contract section 14.O, as far as it is built: removing one job."""
+"""Contract section 14.O: removing one job."""
 
 from __future__ import annotations
 

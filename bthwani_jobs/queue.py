@@ -99,19 +99,37 @@ class Queue(QueueQueries, QueueMaintenance, RepeatableJobs):
         elif not delay and self.hears("waiting"):
             self.emit("waiting", job.id, None)
 
-    def pause(self) -> None:
-        """Stop all workers from taking jobs of this queue, stock ones too; running jobs finish (contract
-        12)."""
-        admin.pause(self.store)
+    def pause(self, is_local: bool = False, do_not_wait_active: bool = False) -> None:
+        """Stop all workers from taking jobs of this queue, stock ones too; running jobs finish (contract 12).
+
+        ``is_local``: only the workers that were given this very object, and return when the jobs they run
+        have ended (S-234), or at once with ``do_not_wait_active`` (S-235). They still move due jobs. A worker
+        that is started later holds back as well. The two kinds of pause know nothing of each other.
+        """
+        if is_local:
+            self.local_pause.begin(wait=not do_not_wait_active)
+        else:
+            admin.pause(self.store)
         self.emit("paused")
 
-    def resume(self) -> None:
-        """Let workers take jobs again; order is kept (S-233)."""
-        admin.resume(self.store)
+    def resume(self, is_local: bool = False) -> None:
+        """Let workers take jobs again; order is kept (S-233). ``is_local``: end the pause of this object."""
+        if is_local:
+            self.local_pause.end()
+        else:
+            admin.resume(self.store)
         self.emit("resumed")
 
-    def is_paused(self) -> bool:
-        return admin.is_paused(self.store)
+    def is_paused(self, is_local: bool = False) -> bool:
+        """Whether the queue is paused; ``is_local``: whether this object is (S-236)."""
+        return self.local_pause.is_on if is_local else admin.is_paused(self.store)
+
+    def when_current_jobs_finished(self) -> None:
+        """Return when the jobs have ended that the workers of this object run now; at once without any.
+
+        Others may have begun meanwhile (S-240, Q-70): to have none, pause locally.
+        """
+        self.local_pause.wait_for_current_jobs()
 
 
 def _arguments(args: tuple[Any, ...]) -> tuple[str, Any, Mapping[str, Any] | None]:

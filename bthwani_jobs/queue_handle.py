@@ -13,6 +13,7 @@ from .core.ids import validate_queue_name
 from .core.options import DEFAULT, JobOptions, QueueSettings
 from .errors import QueueClosed
 from .events import Emitter, GlobalListener, Listener, check_event
+from .local_pause import LocalPause
 from .store.calling import QueueStore
 from .store.connection import client
 from .store.keys import QueueKeys
@@ -43,6 +44,8 @@ class QueueHandle:
         self._store = QueueStore(self.connection, QueueKeys(self.name))
         self._emitter = Emitter()
         self._global = GlobalListener(self.connection, self._store.keys.events, self._emitter)
+        #: of this object alone; `Queue.pause` begins it
+        self.local_pause = LocalPause()
         self._closers: list[Closer] = []
         self._unmended: set[str] = set()
         self._close_lock = threading.Lock()

@@ -75,6 +75,7 @@ class Engine:
 
     def start(self) -> None:
         for runner in self.runners:
+            runner.queue.local_pause.attach(runner)
             runner.start()
         self._renewer.start()
         self._housekeeper.start()
@@ -102,6 +103,8 @@ class Engine:
         """End the renewer and the periodic duties, after `wait`. Idempotent."""
         if not self._stopped:
             self._stopped = True
+            for runner in self.runners:
+                runner.queue.local_pause.detach(runner)
             self._ending.set()
             self._renewer.close()
             if self._housekeeper is not threading.current_thread():
@@ -129,7 +132,8 @@ class Engine:
 
     def _anything_waits(self) -> bool:
         return any(
-            not runner.is_held and reading.counts(runner.queue.store, [JobState.WAITING])[0]
+            not (runner.is_held or runner.queue.local_pause.is_on)
+            and reading.counts(runner.queue.store, [JobState.WAITING])[0]
             for runner in self.runners
         )
 

@@ -26,7 +26,7 @@ from .executors import LoopExecutor, ThreadExecutor
 from .limits import RunLimits
 from .processing import Run, call, conclude, prepare, time_out
 from .registry import Binding
-from .waiting import Bell, MarkerWait, sleep
+from .waiting import Bell, MarkerWait, Stillness, sleep
 
 log = logging.getLogger("rq.worker")
 
@@ -74,6 +74,9 @@ class QueueRunner:
         #: ended, but Redis has not said yet that it knows
         self._sending: list[Run] = []
         self._give_back: list[FinishedRun] = []
+        self._stillness = Stillness()
+        self._resting = False
+        self._concluding: list[str] = []
         self._threads = ThreadExecutor(f"job:{queue.name}", self.announcer.begins, self._has_ended)
         self._loop = LoopExecutor(f"loop:{queue.name}", self.announcer.begins, self._has_ended)
         self._must_fetch = True
@@ -96,6 +99,25 @@ class QueueRunner:
         self._stopping.set()
         self._bell.ring()
 
+    def rest(self) -> None:
+        self._stillness.unsettle()
+        self._bell.ring()
+
+    def wait_until_still(self) -> None:
+        self._wait(lambda: self._stillness.is_reached or not self.queue.local_pause.is_on)
+
+    def wait_for_current_jobs(self) -> None:
+        current = self._under_way()
+        self._wait(lambda: current.isdisjoint(self._under_way()))
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        if not self._is_own_thread():
+            self._stillness.wait(lambda: condition() or self._abandoning or not self.thread.is_alive())
+
+    def _under_way(self) -> set[str]:
+        """Tokens of the runs that have begun and whose outcome is not written yet."""
+        return {*list(self.running), *self._concluding}
+
     def leases(self) -> list[Run]:
         """The runs whose leases are to be kept; none once they are left to stall recovery."""
         return [] if self._abandoning else [*self.running.values(), *self._sending]
@@ -106,14 +128,17 @@ class QueueRunner:
         With ``stop(abandon=True)`` not longer than a moment: a handler that runs in the loop's own thread
         cannot be interrupted. From one of its own handlers, which would wait for itself: not at all.
         """
-        current = threading.current_thread()
-        if current is self.thread or self._threads.owns(current) or self._loop.owns(current):
+        if self._is_own_thread():
             return
         while self.thread.is_alive():
             if self._abandoning:
                 self.thread.join(0.05)
                 return
             self.thread.join(0.5)
+
+    def _is_own_thread(self) -> bool:
+        current = threading.current_thread()
+        return current is self.thread or self._threads.owns(current) or self._loop.owns(current)
 
     def look_at_delayed(self) -> None:
         """Move due jobs whatever the slots do: a busy queue's jobs become due too."""
@@ -140,14 +165,32 @@ class QueueRunner:
             self._close()
 
     def _turn(self) -> None:
-        ended = self._take_ended()
-        want = self._wanted(ended)
-        due = time.monotonic() >= self._next_due and not self._stopping.is_set()
-        if ended or self._give_back or due or (want and self._must_fetch):
-            self._step(ended, want)
-        else:
-            self.limits.give_back(want)
-            self._sleep(want)
+        self._look_at_local_pause()
+        try:
+            ended = self._take_ended()
+            want = self._wanted(ended)
+            due = time.monotonic() >= self._next_due and not self._stopping.is_set()
+            # A resting runner looks too: delayed jobs that others add become due.
+            look = self._must_fetch and (want or self._resting)
+            if ended or self._give_back or due or look:
+                self._step(ended, want)
+            else:
+                self.limits.give_back(want)
+                self._sleep(want)
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._concluding = []
+        self._stillness.changed()
+
+    def _look_at_local_pause(self) -> None:
+        """At the start of a turn, when no call is under way."""
+        was_resting, self._resting = self._resting, self.queue.local_pause.is_on
+        if self._resting and not (self.running or self._ended or self._give_back):
+            self._stillness.reach()
+        elif was_resting and not self._resting:
+            self._must_fetch = True
 
     def _is_over(self) -> bool:
         if not self._stopping.is_set():
@@ -159,15 +202,20 @@ class QueueRunner:
         while self._ended and len(ended) < MOST_A_CALL:
             run = self._ended.popleft()
             # A run that timed out was concluded then; what its handler came to is ignored.
-            if self.running.pop(run.token, None) is not None:
+            if run.token in self.running:
+                self._conclude(run)
                 ended.append(run)
         now = time.monotonic()
         for run in list(self.running.values()):
             if len(ended) < MOST_A_CALL and run.is_overdue(now) and run.settle("timed out"):
                 self._time_out(run)
-                del self.running[run.token]
+                self._conclude(run)
                 ended.append(run)
         return ended
+
+    def _conclude(self, run: Run) -> None:
+        self._concluding.append(run.token)  # first: it is always in one of the two
+        del self.running[run.token]
 
     def _time_out(self, run: Run) -> None:
         assert run.handler is not None
@@ -185,7 +233,7 @@ class QueueRunner:
             self._on_idle()
 
     def _wanted(self, ended: list[Run]) -> int:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._resting:
             return 0
         # After a failure the slot fetches separately, as Bull's does.
         failures = sum(1 for run in ended if run.error is not None)
@@ -204,8 +252,9 @@ class QueueRunner:
             return
         self.limits.give_back(want - len(reply.jobs))
         self._next_due = time.monotonic() + _seconds_until(reply)
+        if want or self._resting:
+            self._must_fetch = 0 < want == len(reply.jobs)
         if want:
-            self._must_fetch = len(reply.jobs) == want
             self.is_held = reply.held > 0
         date = iso_of(reply.now_ms)
         try:
@@ -213,6 +262,7 @@ class QueueRunner:
         except Exception:
             # What was claimed must run, whatever was wrong with what had to be said before.
             log.exception("Queue %s: could not announce what has happened.", self.queue.name)
+        self._settle()  # before a next one may keep this thread
         if want and not reply.jobs and reply.held < 2 and self._had_work:
             self._had_work = False
             self.queue.emit("drained")
@@ -259,8 +309,9 @@ class QueueRunner:
         row.raw["started_at"] = date.encode()
         job = Job(self.queue, row.rq_id, row.raw)
         job.token = row.token
-        if self._stopping.is_set():
-            # Claimed in the call that was under way when the stop came (Q-26).
+        if self._stopping.is_set() or self.queue.local_pause.is_on:
+            # Claimed in the call that was under way when the stop or the pause came (Q-26).
+            self.limits.give_back(1)
             self._give_back.append(FinishedRun(row.rq_id, row.token, "give_back"))
             return
         self._had_work = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+from collections.abc import Callable
 
 from redis import Redis
 
@@ -48,6 +49,39 @@ class Bell:
             self._closed = True
             os.close(self._reader)
             os.close(self._writer)
+
+
+class Stillness:
+    """Lets other threads wait for a runner: until it rests, or until some of its runs have ended."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiting = 0
+        self.is_reached = False
+
+    def unsettle(self) -> None:
+        """A pause began or ended: whether the runner is still is to be found out anew."""
+        self.is_reached = False
+
+    def reach(self) -> None:
+        self.is_reached = True
+        self.changed()
+
+    def changed(self) -> None:
+        """Those who wait look again."""
+        if self._waiting:
+            with self._condition:
+                self._condition.notify_all()
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        with self._condition:
+            self._waiting += 1
+            try:
+                while not condition():
+                    # The end of the runner's thread, and a call between look and sleep, notify nobody.
+                    self._condition.wait(0.2)
+            finally:
+                self._waiting -= 1
 
 
 class MarkerWait:

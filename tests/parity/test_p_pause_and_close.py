@@ -1,4 +1,4 @@
-"""Contract section 14.P, as far as it is built: the pause of a whole queue, and close."""
+"""Contract section 14.P: the pause of a whole queue, and close."""
 
 from __future__ import annotations
 

@@ -142,6 +142,20 @@ class NotActive(JobError):
         super().__init__(f"Job {job_id} is not in the active state. {command}", job_id)
 
 
+class MissingToDelay(MissingKey):
+    def __init__(self, job_id: str) -> None:
+        text = f"Missing Job {job_id} when trying to move from active to delayed"
+        JobError.__init__(self, text, job_id)
+
+
+class LockedToDelay(LockMissing):
+    """The caller of ``Job.move_to_delayed`` does not hold the job's lock; the text is Bull's."""
+
+    def __init__(self, job_id: str) -> None:
+        text = f"Job {job_id} was locked when trying to move from active to delayed"
+        JobError.__init__(self, text, job_id)
+
+
 class JobLocked(JobError):
     """A running job was to be removed."""
 
@@ -213,6 +227,10 @@ class HandlerTimeout(HandlerError, TimeoutError):
 
 class UnserialisableResult(HandlerError, TypeError):
     """The value a handler returned is not JSON."""
+
+
+class MovedByHand(HandlerError):
+    """The reason given to ``Job.move_to_failed`` as text."""
 
 
 class StalledTooOften(HandlerError):

@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .core.ids import rq_id, shown_id
+from .core.numbers import MAX_TIMESTAMP, whole_number
 from .core.options import JobOptions, QueueSettings
 from .core.payload import decode_json, encode_data
 from .core.states import JobState
-from .core.timestamps import ms_of
+from .core.timestamps import iso_of, ms_of
 from .core.wire import bull_options, options_of
 from .errors import (
     InvalidInput,
+    JobError,
     JobLocked,
+    LockedToDelay,
+    LockMismatch,
+    LockMissing,
     LockNotHeld,
     MissingKey,
+    MissingToDelay,
+    MovedByHand,
+    NotActive,
     NotDelayed,
     NotRetriable,
     UnreadableJob,
 )
 from .finished import Outcome, OutcomeQueue
+from .outcomes import completed, failed
 from .store import adding, admin, reading
+from .store.claiming import FinishedRun, finish_job
 
 _NOTHING: Any = object()
 
 Raw = Mapping[str, bytes | str]
+Failure = BaseException | str | Mapping[str, Any]
+EndError = Callable[[str, str], JobError]
+
+#: Bull's names of the commands in its error texts.
+_FAILURE_COMMANDS = {"fail": "failed", "retry": "retry", "delay": "delayed"}
+_END_ERRORS: Mapping[str, EndError] = {
+    "missing_key": MissingKey,
+    "missing_lock": LockMissing,
+    "mismatch": LockMismatch,
+    "not_active": NotActive,
+}
+_DELAY_ERRORS: Mapping[str, EndError] = {
+    **_END_ERRORS,
+    "missing_key": lambda job_id, _: MissingToDelay(job_id),
+    "missing_lock": lambda job_id, _: LockedToDelay(job_id),
+}
 
 
 class JobQueue(OutcomeQueue, Protocol):
@@ -309,6 +335,55 @@ class Job:
             raise InvalidInput(f"extend_lock takes a positive number of milliseconds, found {duration!r}.")
         return int(admin.extend_lock(self.queue.store, self.rq_id, self.token or self.queue.token, duration))
 
+    # Finishing by hand
+
+    def move_to_completed(self, value: Any = None, ignore_lock: bool = False) -> None:
+        """Finish a running job that `Queue.get_next_job` has given: ``value`` is its result. Fetches no
+        other job.
+
+        The lock must be this object's or its queue object's, unless ``ignore_lock``, which takes the lock
+        away from whoever holds it (Q-49). Raises MissingKey, LockMissing, LockMismatch or NotActive, and
+        changes nothing then (Q-15); UnserialisableResult for what is not JSON.
+        """
+        now_ms = self._end(completed(self, self.token or "", value), ignore_lock, "finished")
+        self.note_finish(iso_of(now_ms), value)
+
+    def move_to_failed(self, error: Failure, ignore_lock: bool = False) -> None:
+        """A failed attempt of a running job: retried, delayed or failed for good, as if its handler had
+        raised. Always None (Q-51).
+
+        ``error``: an exception, its message, or Bull's ``{"message": …}``. Locks and errors as for
+        `move_to_completed`.
+        """
+        strategies = self.queue.settings.backoff_strategies
+        outcome, traces = failed(self, self.token or "", _exception(error), strategies)
+        now_ms = self._end(outcome, ignore_lock, _FAILURE_COMMANDS[outcome.kind])
+        self.note_failure(outcome.attempts_made, outcome.text, traces)
+        if outcome.kind == "fail":
+            self.note_finish(iso_of(now_ms))
+
+    def move_to_delayed(self, timestamp: int, ignore_lock: bool = False) -> None:
+        """Put a running job off until ``timestamp`` (ms); no attempt is counted.
+
+        Raises MissingToDelay, LockedToDelay, LockMismatch or NotActive (Q-50), and changes nothing then.
+        """
+        due_ms = whole_number(timestamp, "timestamp", 0, MAX_TIMESTAMP)
+        postponed = FinishedRun(self.rq_id, self.token or "", "postpone", delay_ms=due_ms)
+        self._end(postponed, ignore_lock, "delayed", _DELAY_ERRORS)
+
+    def _end(
+        self,
+        outcome: FinishedRun,
+        ignore_lock: bool,
+        command: str,
+        errors: Mapping[str, EndError] | None = None,
+    ) -> int:
+        """Write it; the server's ms. Raises what the lock or the state forbids."""
+        code, now_ms = finish_job(self.queue.store, outcome, self.queue.token, ignore_lock)
+        if code != "ok":
+            raise (errors or _END_ERRORS)[code](self.id, command)
+        return now_ms
+
     # Outcome
 
     def finished(self, timeout: float | None = None) -> Any:
@@ -336,14 +411,14 @@ class Job:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UnreadableJob(f"Job {self.rq_id} cannot be read: {error}.") from error
 
-    def note_failure(self, reason: str, traces: list[str]) -> None:
-        """For the worker: what its failed attempt is about to store, so that listeners see it on this
-        object."""
+    def note_failure(self, attempts_made: int, reason: str, traces: list[str]) -> None:
+        """What its failed attempt stores, so that listeners see it on this object."""
+        self.attempts_made = attempts_made
         self._failed_reason = reason
         self._stacktrace = traces
 
     def note_finish(self, now_iso: str, returnvalue: Any = None) -> None:
-        """For the worker: what finishing has stored."""
+        """What finishing has stored."""
         self._raw = {**self._raw, "ended_at": now_iso}
         self._returnvalue = returnvalue
 
@@ -373,6 +448,13 @@ class Job:
     def _ms(self, field: str) -> int | None:
         text = self._text(field)
         return ms_of(text) if text else None
+
+
+def _exception(error: Failure) -> BaseException:
+    if isinstance(error, BaseException):
+        return error
+    message = error.get("message") if isinstance(error, Mapping) else error
+    return MovedByHand("Unknown reason" if message is None else str(message))
 
 
 def _whole(value: bytes | str | None, fallback: int = 0) -> int:

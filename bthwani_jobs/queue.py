@@ -11,8 +11,9 @@ from .core.payload import encode_data
 from .errors import InvalidInput
 from .job import Job
 from .maintenance import QueueMaintenance
+from .manual import ManualJobs
 from .queries import QueueQueries
-from .repeatables import RepeatableJobs, new_job
+from .repeatables import new_job
 from .store import adding, admin, reading
 from .store.adding import Added, NewJob
 
@@ -20,7 +21,7 @@ DEFAULT_NAME = "__default__"
 _BULK_KEYS = {"name", "data", "opts"}
 
 
-class Queue(QueueQueries, QueueMaintenance, RepeatableJobs):
+class Queue(QueueQueries, QueueMaintenance, ManualJobs):
     """A named queue in Redis. Two objects with the same name and server are the same queue.
 
     ``connection``: a ``redis.Redis``, a URL, or None for the environment's.

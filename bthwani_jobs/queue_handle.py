@@ -42,6 +42,8 @@ class QueueHandle:
         self.connection = client(connection)
         self._owns_connection = self.connection is not connection
         self._store = QueueStore(self.connection, QueueKeys(self.name))
+        # Whether get_next_job has given a job since it last announced drained.
+        self._took_job = False
         self._emitter = Emitter()
         self._global = GlobalListener(self.connection, self._store.keys.events, self._emitter)
         #: of this object alone; `Queue.pause` begins it

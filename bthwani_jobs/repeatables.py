@@ -104,6 +104,19 @@ class RepeatableJobs(QueueHandle):
         else:
             repeating.schedule(self.store, self._next_run(data, occurrence, name, now_ms), debt=debt)
 
+    def schedule_next(self, job: Job, raw: Mapping[str, bytes]) -> None:
+        """For whoever has just taken a job: add the occurrence after it, if it is one in its first run."""
+        if "rk" not in raw or job.attempts_made:
+            return
+        try:
+            self.schedule_after(job.name, raw["d"].decode(), job.opts, raw["rk"].decode())
+        except Exception as error:
+            # Noted in Redis: whoever is alive pays it a second later. This job runs on (Q-65).
+            log.warning(
+                "Queue %s: the occurrence after job %s is not scheduled yet: %s", self.name, job.id, error
+            )
+            self.emit("error", error)
+
     def mend_repeatables(self) -> int:
         """Pay the debts of dead workers and re-arm chains without an occurrence (Q-41); how many were
         mended."""

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.backoff import delay_for
-from ..core.options import keep_text
-from ..core.outcome import (
-    Decision,
-    Fail,
-    RetryAfter,
-    after_failure,
-    appended_trace,
-    failure_reason,
-    wants_retry,
-)
-from ..core.payload import encode_result
+from ..core.outcome import failure_reason
 from ..errors import HandlerTimeout, InvalidData, MissingHandler, UnreadableJob
 from ..job import Job
+from ..outcomes import completed, failed
 from ..store.claiming import FinishedRun
 from .registry import Handler
 
@@ -162,66 +149,23 @@ def conclude(run: Run, strategies: Mapping[str, Any]) -> FinishedRun:
     job = run.job
     if run.error is None:
         try:
-            text = encode_result(run.result, job.id)
+            return _with_records(completed(job, run.token, run.result), run)
         except Exception as error:
             run.error = error
-        else:
-            keep = keep_text(job.opts.remove_on_complete)
-            return FinishedRun(
-                job.rq_id, run.token, "complete", text, keep=keep, flags="x" if run.recorded else ""
-            )
-    return _failed(run, run.error, strategies)
+    if isinstance(run.error, UnreadableJob):
+        return _poisoned(run, run.error)
+    outcome, traces = failed(job, run.token, run.error, strategies)
+    job.note_failure(outcome.attempts_made, outcome.text, traces)
+    return _with_records(outcome, run)
 
 
-def _failed(run: Run, error: BaseException, strategies: Mapping[str, Any]) -> FinishedRun:
-    job = run.job
-    job.attempts_made += 1
-    if isinstance(error, UnreadableJob):
-        return _poisoned(run, error)
-    decision, reason = _decide(job, error, strategies)
-    opts = job.opts
-    traces = appended_trace(job.stacktrace, _trace(error), opts.stack_trace_limit)
-    job.note_failure(reason, traces)
-    kind = "fail" if isinstance(decision, Fail) else "delay" if isinstance(decision, RetryAfter) else "retry"
-    return FinishedRun(
-        job.rq_id,
-        run.token,
-        kind,
-        reason,
-        json.dumps(traces),
-        keep_text(opts.remove_on_fail),
-        decision.delay_ms if isinstance(decision, RetryAfter) else 0,
-        job.attempts_made,
-        job.priority,
-        ("x" if run.recorded else "") + ("l" if opts.lifo else ""),
-    )
+def _with_records(outcome: FinishedRun, run: Run) -> FinishedRun:
+    return outcome._replace(flags=outcome.flags + "x") if run.recorded else outcome
 
 
 def _poisoned(run: Run, error: UnreadableJob) -> FinishedRun:
     # Nothing of what is stored may be relied on: no options, no earlier traces.
+    job = run.job
+    job.attempts_made += 1
     reason = failure_reason(error)
-    return FinishedRun(run.job.rq_id, run.token, "fail", reason, "[]", attempts_made=run.job.attempts_made)
-
-
-def _decide(job: Job, error: BaseException, strategies: Mapping[str, Any]) -> tuple[Decision, str]:
-    made, attempts, discarded = job.attempts_made, job.opts.attempts, job.is_discarded
-    if not wants_retry(attempts_made=made, attempts=attempts, discarded=discarded):
-        return Fail(), failure_reason(error)
-    try:
-        delay = delay_for(job.opts.backoff, job.attempts_made, error, strategies)
-        if inspect.isawaitable(delay):
-            delay = asyncio.run(_awaited(delay))
-        decision = after_failure(attempts_made=made, attempts=attempts, discarded=discarded, delay_ms=delay)
-        return decision, failure_reason(error)
-    except Exception as strategy_error:
-        # A strategy that is unknown or raises fails the job.
-        return Fail(), failure_reason(strategy_error)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
-def _trace(error: BaseException) -> str:
-    text = "".join(traceback.format_exception(error))
-    return text.encode(errors="backslashreplace").decode()
+    return FinishedRun(job.rq_id, run.token, "fail", reason, "[]", attempts_made=job.attempts_made)

@@ -318,8 +318,7 @@ class QueueRunner:
         self.is_idle = False
         run = Run(job, row.token, self.binding.handler_of(job.name))
         self.running[row.token] = run
-        if "rk" in row.raw:
-            self._schedule_next(job, row)
+        self.queue.schedule_next(job, row.raw)
         if not _is_ready(run):
             self._ended.append(run)
             return
@@ -333,22 +332,6 @@ class QueueRunner:
             self._ended.append(run)
         else:
             self._threads.submit(run)
-
-    def _schedule_next(self, job: Job, row: ClaimedRow) -> None:
-        if job.attempts_made:
-            return
-        try:
-            debt = row.raw["rk"].decode()
-            self.queue.schedule_after(job.name, row.raw["d"].decode(), job.opts, debt)
-        except Exception as error:
-            # Noted in Redis: whoever is alive pays it a second later. This job runs on.
-            log.warning(
-                "Queue %s: the occurrence after job %s is not scheduled yet: %s",
-                self.queue.name,
-                job.id,
-                error,
-            )
-            self.queue.emit("error", error)
 
     # Sleeping
 

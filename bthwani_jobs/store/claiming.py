@@ -110,20 +110,38 @@ def _step_reply(reply: list[Any]) -> StepReply:
         _pairs(lost) if lost else {},
         [rq_id.decode() for rq_id in moved],
         list(_pairs(aside).items()) if aside else [],
-        [
-            ClaimedRow(
-                row[0].decode(),
-                row[1].decode(),
-                {field: value for field, value in zip(FIELDS, row[2:], strict=False) if value is not None},
-            )
-            for row in rows
-        ],
+        [_claimed(row) for row in rows],
     )
+
+
+def _claimed(row: list[Any]) -> ClaimedRow:
+    fields = {field: value for field, value in zip(FIELDS, row[2:], strict=False) if value is not None}
+    return ClaimedRow(row[0].decode(), row[1].decode(), fields)
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:
     texts = [item.decode(errors="replace") for item in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+class NextJob(NamedTuple):
+    """Answer to one call for a job by hand."""
+
+    now_ms: int
+    aside: list[tuple[str, str]]  #: entries set aside, with why
+    job: ClaimedRow | None
+
+
+def next_job(store: QueueStore, token: str, lease_ms: int, had_job: bool) -> NextJob:
+    """Take the next job, if there is one, under a lease with this token."""
+    now_ms, aside, rows = store.once("next_job", "", token, lease_ms, "1" if had_job else "")
+    return NextJob(int(now_ms), list(_pairs(aside).items()), _claimed(rows[0]) if rows else None)
+
+
+def finish_job(store: QueueStore, run: FinishedRun, owner: str, ignore_lock: bool) -> tuple[str, int]:
+    """Write what a run came to that is no worker's: (code, server ms), see finish_job.lua."""
+    code, now_ms = store.once("finish_job", "1" if ignore_lock else "", owner, *run)
+    return code.decode(), int(now_ms)
 
 
 def set_marker(store: QueueStore) -> None:

@@ -72,7 +72,7 @@ def test_every_python_name_in_the_table_exists() -> None:
 
 
 def test_what_is_said_to_be_absent_is_absent() -> None:
-    for name in ("get_next_job", "get_metrics", "remove_debounce_key"):
+    for name in ("get_metrics", "remove_debounce_key"):
         assert not hasattr(bthwani_jobs.Queue, name)
 
 

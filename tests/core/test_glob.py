@@ -36,7 +36,8 @@ def test_a_question_mark_is_one_letter_of_any_script() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "head"), [("order-*", "order-"), ("order-7", "order-7"), ("*", ""), ("a?b*", "a"), ("a\\*", "a")]
+    ("pattern", "head"),
+    [("order-*", "order-"), ("order-7", "order-7"), ("*", ""), ("a?b*", "a"), ("a\\*", "a")],
 )
 def test_the_literal_head(pattern: str, head: str) -> None:
     assert literal_head(pattern) == head

@@ -174,7 +174,7 @@ def test_a_worker_started_during_a_local_pause_holds_back(
     wait_until(lambda: job.get_state() == "completed")
 
 
-@contract("S-234", "S-050")
+@contract("S-234")
 def test_a_locally_paused_worker_still_moves_due_jobs(
     make_queue: MakeQueue, run_worker: RunWorker, runs: Runs
 ) -> None:

@@ -9,8 +9,9 @@
 --- @include prelude
 --- @include locks
 local id, owner, duration = ARGV[5], ARGV[6], ARGV[7]
-if lease_of(id) == owner then
-  call('ZADD', ACTIVE, 'XX', format('%.0f', (now + duration) * K), id .. ':' .. owner)
+local lease = lease_of(id)
+if owns_lease(lease, owner) then
+  call('ZADD', ACTIVE, 'XX', format('%.0f', (now + duration) * K), id .. ':' .. lease)
   return 1
 end
 if call('GET', LOCK .. id) ~= owner then return 0 end

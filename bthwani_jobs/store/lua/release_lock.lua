@@ -12,8 +12,9 @@
 local id, owner = ARGV[5], ARGV[6]
 local answered = replay()
 if answered then return answered[1] end
-if lease_of(id) == owner then
-  call('ZADD', ACTIVE, 'XX', format('%.0f', (now - 1) * K), id .. ':' .. owner)
+local lease = lease_of(id)
+if owns_lease(lease, owner) then
+  call('ZADD', ACTIVE, 'XX', format('%.0f', (now - 1) * K), id .. ':' .. lease)
   return remember({ 1 })[1]
 end
 if call('GET', LOCK .. id) ~= owner then return remember({ 0 })[1] end

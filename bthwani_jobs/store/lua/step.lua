@@ -25,20 +25,10 @@
 --- @include adopt
 --- @include finish
 --- @include due
-local WORKER, TOKEN, LEASE, WANT, RUNS = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[10])
-local FIELDS = { 'd', 'description', 'o', 'am', 'created_at', 'ts', 'st', 'pg', 'pm', 'rk', 'priority', 'fr' }
-local SUSPENDED = PREFIX .. ':suspended'
-local date = iso(now)
-local lost, aside, rows, leases = {}, {}, {}, {}
-
-local function add_row(id, token, row)
-  rows[#rows + 1] = { id, token, unpack(row, 1, #FIELDS) }
-end
-
-local function holding()
-  if call('EXISTS', PAUSE, SUSPENDED) == 0 then return 0 end
-  return 1 + call('EXISTS', WAIT)
-end
+--- @include ends
+--- @include claim
+local WANT, RUNS = tonumber(ARGV[8]), tonumber(ARGV[10])
+local lost = {}
 
 -- Same call number as last time: the reply was lost. Nothing is done again; what was leased is answered again.
 local function replayed(last)
@@ -67,49 +57,6 @@ local function forget_execution(id, token)
   call('ZREM', PREFIX .. ':executions:' .. id, token)
   call('SREM', PREFIX .. ':worker:' .. WORKER .. ':executions', id .. ':' .. token)
 end
-
--- Emptied rather than deleted: one command less, and what RQ itself leaves.
-local function write_end(id, ...)
-  call('HSET', JOB .. id, 'worker_name', '', 'tk', '', ...)
-end
-
-local function write_failure(id, status, at, ended_at)
-  write_end(id, 'status', status, 'fr', ARGV[at + 3], 'st', ARGV[at + 4], 'am', ARGV[at + 7], 'ended_at', ended_at)
-end
-
-local function put_back(id, priority, lifo)
-  local list = target_list()
-  place(list, id, priority, lifo)
-  if list == WAIT then wake() end
-end
-
--- What each kind of end writes; at = where the run's arguments begin.
-local ENDS = {
-  complete = function(id, at)
-    write_end(id, 'status', 'finished', 'ended_at', date, 'rv', ARGV[at + 3])
-    enter_finished(COMPLETED, 'finished', id, ARGV[at + 5])
-    emit('completed', id, ARGV[at + 3])
-  end,
-  fail = function(id, at)
-    write_failure(id, 'failed', at, date)
-    enter_finished(FAILED, 'failed', id, ARGV[at + 5])
-    emit_text('failed', id, ARGV[at + 3])
-  end,
-  retry = function(id, at)
-    write_failure(id, 'queued', at, '')
-    put_back(id, tonumber(ARGV[at + 8]), ARGV[at + 9]:find('l', 1, true))
-  end,
-  delay = function(id, at)
-    write_failure(id, 'scheduled', at, '')
-    delay_job(id, now + tonumber(ARGV[at + 6]))
-  end,
-  give_back = function(id)
-    write_end(id, 'status', 'queued', 'started_at', '')
-    local row = call('HMGET', JOB .. id, 'priority', 'pm')
-    if row[1] and row[2] then call('ZADD', PRIO, row[1], row[2]) end -- as if it had never been taken
-    put_back(id, 0, true)
-  end,
-}
 
 -- Writes every finished run whose lease is still held.
 local function finish_runs()
@@ -142,45 +89,6 @@ local function finish_runs()
   end
   if #released > 0 then call('ZREM', ACTIVE, unpack(released)) end
   enter_all()
-end
-
-local function set_aside(id, why)
-  call('LPUSH', BULL .. 'aside', id)
-  call('LTRIM', BULL .. 'aside', 0, 999)
-  aside[#aside + 1] = id
-  aside[#aside + 1] = why
-end
-
--- A hash without our payload: another tool's RQ job. Never skipped silently: it ends failed, with a reason.
-local function refuse_foreign(id)
-  local text = 'This job was not added by bthwani_jobs and its function is not allowed on this worker.'
-  if id:find('[^%w_-]') then return set_aside(id, 'foreign id') end
-  call('HSET', JOB .. id, 'status', 'failed', 'ended_at', date, 'fr', text)
-  call('ZADD', FAILED, finish_score(FAILED), id)
-  aside[#aside + 1] = id
-  aside[#aside + 1] = 'foreign job, moved to failed'
-  emit_text('failed', id, text)
-end
-
-local function activate(id, token)
-  local key = JOB .. id
-  local row = redis.pcall('HMGET', key, unpack(FIELDS))
-  if row.err then return set_aside(id, 'its hash has the wrong type') end
-  if row[1] and (id == '' or id:find('[^%w_-]')) then return set_aside(id, 'foreign id') end
-  if not row[1] then
-    if call('EXISTS', key) == 1 then return refuse_foreign(id) end
-    aside[#aside + 1] = id
-    aside[#aside + 1] = 'its hash is gone, dropped'
-    return
-  end
-  call('HSET', key, 'status', 'started', 'started_at', date, 'worker_name', WORKER, 'tk', token)
-  if row[9] then call('ZREM', PRIO, row[9]) end
-  -- The next occurrence is owed from here on: whoever is alive pays it (repeats are scheduled by Python).
-  if row[10] and (row[4] or '0') == '0' then call('ZADD', BULL .. 'repeat:owed', now, row[10]) end
-  leases[#leases + 1] = (now + LEASE) * K + math.min(#leases / 2, K - 1) -- getters show the order of activation
-  leases[#leases + 1] = id .. ':' .. token
-  add_row(id, token, row)
-  emit('active', id)
 end
 
 local function claim(held)

@@ -15,3 +15,9 @@ end
 local function is_locked(id)
   return lease_of(id) ~= nil or call('EXISTS', LOCK .. id) == 1 or stock_run(id)
 end
+
+-- A lease belongs to its token. One that a queue object has taken (Queue.get_next_job) also belongs to that object,
+-- whose token its own begins with.
+local function owns_lease(lease, owner)
+  return lease == owner or (lease ~= nil and lease:sub(1, #owner + 1) == owner .. '.')
+end

@@ -41,3 +41,11 @@ local function iso(ms)
   return format('%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z', yoe + era * 400 + (month <= 2 and 1 or 0), month,
     doy - floor((153 * mp + 2) / 5) + 1, floor(rest / 3600), floor(rest % 3600 / 60), rest % 60, ms % 1000)
 end
+
+-- The date of this call, made once.
+local date_text
+
+local function date()
+  date_text = date_text or iso(now)
+  return date_text
+end

@@ -6,7 +6,7 @@ from __future__ import annotations
 from redis.exceptions import RedisError
 
 from .core.glob import glob, literal_head
-from .core.ids import job_id_of, queue_of
+from .core.ids import job_id_of, queue_of, shown_id
 from .core.numbers import MAX_MS, whole_number
 from .errors import ActiveJobs, InvalidInput, MissingGrace, NotPaused, UncleanableType
 from .queue_handle import QueueHandle
@@ -42,7 +42,7 @@ class QueueMaintenance(QueueHandle):
         grace_ms = whole_number(grace, "grace", 0, MAX_MS)
         limit = whole_number(limit, "limit", 0)
         try:
-            ids = [_own_id(rq_id) for rq_id in maintaining.clean(self.store, type, grace_ms, limit)]
+            ids = [shown_id(rq_id) for rq_id in maintaining.clean(self.store, type, grace_ms, limit)]
         except RedisError as error:
             self.emit("error", error)
             raise
@@ -90,10 +90,3 @@ class QueueMaintenance(QueueHandle):
         S-081). Locked jobs stay failed. ``count``: how many are moved in one step.
         """
         maintaining.retry_jobs(self.store, whole_number(count, "count", 1))
-
-
-def _own_id(rq_id: str) -> str:
-    try:
-        return job_id_of(rq_id)
-    except ValueError:
-        return rq_id  # a job of another tool

@@ -8,6 +8,8 @@ import redis
 from bthwani_jobs import InvalidInput, Job, Queue
 from bthwani_jobs.core.ids import encode_part
 from bthwani_jobs.errors import ActiveJobs, MissingKey, NotPaused
+from bthwani_jobs.store import maintaining
+from bthwani_jobs.store.calling import QueueStore
 from tests.conftest import MakeQueue, RunWorker
 from tests.parity.handlers import (
     Gate,
@@ -449,3 +451,50 @@ def test_jobs_that_fail_again_are_not_retried_for_ever(
     queue.pause()
     queue.retry_jobs()
     assert queue.get_paused_count() == 50
+
+
+# What lies between milliseconds, and what other tools have put there
+
+
+@contract("S-222")
+def test_a_grace_of_zero_takes_what_was_added_in_this_very_millisecond(queue: Queue) -> None:
+    job = queue.add("n", {})
+    at_that_moment = QueueStore(queue.connection, queue.store.keys, now_ms=job.timestamp)
+    for grace, taken in ((1, []), (0, [job.rq_id])):
+        assert list(maintaining.clean(at_that_moment, "wait", grace, 0)) == taken
+
+
+@contract("S-224", "S-227", "S-230", "S-080")
+def test_entries_of_other_tools_stay_until_the_queue_is_obliterated(
+    queue: Queue, connection: redis.Redis
+) -> None:
+    in_an_hour = now_ms() // 1000 + 3600
+    foreign = {f"rq:{kind}:{queue.name}": f"foreign-{kind}" for kind in ("scheduled", "failed", "wip")}
+    for key, member in foreign.items():
+        connection.zadd(key, {member: in_an_hour})
+        connection.hset(f"rq:job:{member}", "origin", queue.name)
+    queue.empty()
+    queue.retry_jobs()
+    queue.remove_jobs("*")
+    assert [queue.clean(0, kind) for kind in ("delayed", "failed", "active")] == [[], [], []]
+    for key, member in foreign.items():
+        assert connection.zscore(key, member) == in_an_hour
+    with pytest.raises(ActiveJobs):
+        queue.obliterate()
+    queue.obliterate(force=True)
+    assert keys_of(connection, queue) == []
+    assert not any(connection.exists(f"rq:job:{member}") for member in foreign.values())
+
+
+@contract("S-222", "S-227", "S-219")
+def test_poisoned_entries_are_removed_like_any_other(queue: Queue, connection: redis.Redis) -> None:
+    for command in (lambda: queue.clean(0, "wait"), queue.empty):
+        connection.set(f"rq:job:{queue.name}__bad", "not a hash")
+        connection.rpush(f"rq:queue:{queue.name}", f"{queue.name}__bad", "gone", b"\xff\x00")
+        job = queue.add("n", {})
+        command()
+        assert (queue.count(), queue.get_job(job.id)) == (0, None)
+        assert not connection.exists(f"rq:job:{queue.name}__bad")
+    connection.set(f"rq:job:{queue.name}__bad", "not a hash")
+    queue.remove_jobs("b*")
+    assert not connection.exists(f"rq:job:{queue.name}__bad")

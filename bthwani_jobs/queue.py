@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
 from .core.ids import rq_id, validate_job_name
+from .core.limiter import group_of
 from .core.options import JobOptions
 from .core.payload import encode_data
 from .errors import InvalidInput
@@ -45,8 +46,8 @@ class Queue(QueueQueries, QueueMaintenance, ManualJobs):
         opts = self._options(given, options)
         text = encode_data(data, self.settings.max_data_bytes, name)
         if opts.repeat is not None:
-            return self._add_repeatable(name, text, opts)
-        new = new_job("" if opts.job_id is None else rq_id(self.name, opts.job_id), name, text, opts)
+            return self._add_repeatable(name, text, opts, self._group(data))
+        new = self._new(name, text, opts, self._group(data))
         return self._jobs_of(adding.add_jobs(self.store, [new]), [(new, opts)])[0]
 
     def add_bulk(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
@@ -71,7 +72,14 @@ class Queue(QueueQueries, QueueMaintenance, ManualJobs):
                 f'Job {index} ("{name}") of add_bulk has a repeat option: add repeatable jobs with add().'
             )
         data = encode_data(entry.get("data"), self.settings.max_data_bytes, name)
-        return new_job("" if opts.job_id is None else rq_id(self.name, opts.job_id), name, data, opts), opts
+        return self._new(name, data, opts, self._group(entry.get("data"))), opts
+
+    def _new(self, name: str, data: str, opts: JobOptions, group: str) -> NewJob:
+        return new_job("" if opts.job_id is None else rq_id(self.name, opts.job_id), name, data, opts, group)
+
+    def _group(self, data: Any) -> str:
+        limiter = self.limiter
+        return group_of(data, limiter.group_key) if limiter and limiter.group_key else ""
 
     def _options(self, given: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> JobOptions:
         if not given and not keywords:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from redis import Redis
 
 from .core.ids import validate_queue_name
+from .core.limiter import Limiter
 from .core.options import DEFAULT, JobOptions, QueueSettings
 from .errors import QueueClosed
 from .events import Emitter, GlobalListener, Listener, check_event
@@ -30,14 +31,18 @@ class QueueHandle:
         connection: Redis | str | None = None,
         *,
         default_job_options: JobOptions | Mapping[str, Any] | None = None,
+        limiter: Limiter | Mapping[str, Any] | None = None,
         settings: QueueSettings | Mapping[str, Any] | None = None,
     ) -> None:
         self.name = validate_queue_name(name)
         #: owns the locks this object takes by hand
         self.token = secrets.token_hex(8)
         self.settings = QueueSettings.of(settings)
+        #: enforced by workers that serve this object; a producer only needs it for its ``group_key``
+        self.limiter = Limiter.of(limiter)
         # What was given, so that a worker can tell it from defaults.
         self.given_settings = settings
+        self.given_limiter = limiter
         self.default_job_options = _default_options(default_job_options, self.settings)
         self.connection = client(connection)
         self._owns_connection = self.connection is not connection

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 DEBT_AGE_MS = 1000
 
 
-def new_job(rq_job_id: str, name: str, data: str, options: JobOptions) -> NewJob:
-    """What is stored of a job with these options."""
+def new_job(rq_job_id: str, name: str, data: str, options: JobOptions, group: str = "") -> NewJob:
+    """What is stored of a job with these options; ``group`` of the rate limiter."""
     return NewJob(
         rq_job_id,
         name,
@@ -42,6 +42,7 @@ def new_job(rq_job_id: str, name: str, data: str, options: JobOptions) -> NewJob
         options.lifo,
         ceil(options.timeout / 1000) if options.timeout else None,
         _result_ttl(options),
+        group,
     )
 
 
@@ -56,13 +57,13 @@ def _result_ttl(options: JobOptions) -> int | None:
 class RepeatableJobs(QueueHandle):
     """A chain is registered under its key; exactly one occurrence of it is pending (contract 6)."""
 
-    def _add_repeatable(self, name: str, data: str, options: JobOptions) -> Job | None:
+    def _add_repeatable(self, name: str, data: str, options: JobOptions, group: str) -> Job | None:
         """Register the chain and add its first occurrence; None if limit or end_date rule it out (S-116)."""
         now_ms = self.store.server_ms()
         occurrence = next_occurrence(name, options, None, now_ms)
         if occurrence is None:
             return None
-        run = self._next_run(data, occurrence, name, now_ms)
+        run = self._next_run(data, occurrence, name, now_ms, group)
         try:
             code, _ = repeating.schedule(self.store, run, register=True)
         except NOTHING_HAPPENED:
@@ -76,9 +77,11 @@ class RepeatableJobs(QueueHandle):
             return Job.added(self, Added(run.job.rq_id, True, now_ms), run.job, occurrence.options)
         return Job(self, run.job.rq_id, raw)
 
-    def _next_run(self, data: str, occurrence: Occurrence, name: str, now_ms: int) -> repeating.NextRun:
+    def _next_run(
+        self, data: str, occurrence: Occurrence, name: str, now_ms: int, group: str
+    ) -> repeating.NextRun:
         rq_job_id = rq_id(self.name, occurrence.job_id)
-        job = new_job(rq_job_id, name, data, occurrence.options)
+        job = new_job(rq_job_id, name, data, occurrence.options, group)
         repeat = occurrence.options.repeat
         definition = {
             "name": name,
@@ -87,10 +90,12 @@ class RepeatableJobs(QueueHandle):
             "stem": rq_job_id.removesuffix(str(occurrence.next_ms)),
             "id": repeat.job_id if repeat else None,
         }
+        if group:
+            definition["group"] = group
         text = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
         return repeating.NextRun(occurrence.key, occurrence.next_ms, now_ms, job, text)
 
-    def schedule_after(self, name: str, data: str, options: JobOptions, debt: str) -> None:
+    def schedule_after(self, name: str, data: str, options: JobOptions, debt: str, group: str = "") -> None:
         """The step that an occurrence's activation owes: add the one after it, or end the chain (S-109,
         Q-38).
 
@@ -102,14 +107,16 @@ class RepeatableJobs(QueueHandle):
         if occurrence is None:
             repeating.end_chain(self.store, key, debt)
         else:
-            repeating.schedule(self.store, self._next_run(data, occurrence, name, now_ms), debt=debt)
+            run = self._next_run(data, occurrence, name, now_ms, group)
+            repeating.schedule(self.store, run, debt=debt)
 
     def schedule_next(self, job: Job, raw: Mapping[str, bytes]) -> None:
         """For whoever has just taken a job: add the occurrence after it, if it is one in its first run."""
         if "rk" not in raw or job.attempts_made:
             return
         try:
-            self.schedule_after(job.name, raw["d"].decode(), job.opts, raw["rk"].decode())
+            group = raw.get("g", b"").decode()
+            self.schedule_after(job.name, raw["d"].decode(), job.opts, raw["rk"].decode(), group)
         except Exception as error:
             # Noted in Redis: whoever is alive pays it a second later. This job runs on (Q-65).
             log.warning(
@@ -150,7 +157,9 @@ class RepeatableJobs(QueueHandle):
             self._continue(definition, debt)
 
     def _continue(self, definition: Mapping[str, Any], debt: str) -> None:
-        self.schedule_after(definition["name"], definition["data"], options_of(definition["options"]), debt)
+        options = options_of(definition["options"])
+        group = definition.get("group", "")
+        self.schedule_after(definition["name"], definition["data"], options, debt, group)
 
     def _rearm(self, key: str, definition: Mapping[str, Any] | None, now_ms: int) -> None:
         if definition is None:
@@ -167,7 +176,8 @@ class RepeatableJobs(QueueHandle):
         log.warning(
             'Queue %s: repeatable "%s" had no occurrence; the next one is added again.', self.name, key
         )
-        run = self._next_run(definition["data"], occurrence, definition["name"], now_ms)
+        data, group = definition["data"], definition.get("group", "")
+        run = self._next_run(data, occurrence, definition["name"], now_ms, group)
         repeating.schedule(self.store, run)
 
     def get_repeatable_jobs(self, start: int = 0, end: int = -1, asc: bool = False) -> list[dict[str, Any]]:

@@ -28,6 +28,8 @@ CAMEL: Mapping[str, str] = {
     "drain_delay": "drainDelay",
     "backoff_strategies": "backoffStrategies",
     "max_data_bytes": "maxDataBytes",
+    "group_key": "groupKey",
+    "bounce_back": "bounceBack",
     "attempts_made": "attemptsMade",
     "failed_reason": "failedReason",
     "finished_on": "finishedOn",

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from ..core.ids import validate_job_name, validate_queue_name
+from ..core.limiter import Limiter
 from ..core.options import JobOptions, QueueSettings
 from ..errors import ConfigurationError, DuplicateHandler, InvalidConcurrency, MissingHandlerFunction
 from ..events import Listener, check_event, with_fewer_arguments
@@ -87,8 +88,8 @@ class Processor:
     """The handlers and listeners of one queue. Declares; binds nothing, opens nothing.
 
     ``concurrency``: slots of a worker on this queue; None adds up those of the handlers (Q-71).
-    ``settings`` and
-    ``default_job_options`` as for ``Queue``, for a queue the worker makes itself.
+    ``limiter``, ``settings`` and ``default_job_options`` as for ``Queue``; a Queue object given to the worker
+    wins over them, key by key.
     """
 
     def __init__(
@@ -96,11 +97,14 @@ class Processor:
         name: str = "default",
         concurrency: int | None = None,
         *,
+        limiter: Limiter | Mapping[str, Any] | None = None,
         settings: QueueSettings | Mapping[str, Any] | None = None,
         default_job_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = validate_queue_name(name)
         self.concurrency = None if concurrency is None else _checked_concurrency(concurrency)
+        Limiter.of(limiter)  # a fault is found where it was written
+        self.limiter = limiter
         self.settings = settings
         self.default_job_options = default_job_options
         self.handlers: dict[str, Handler] = {}
@@ -173,6 +177,7 @@ class Binding:
     handlers: dict[str, Handler] = field(default_factory=dict)
     listeners: list[DeclaredListener] = field(default_factory=list)
     slots: int = 0
+    limiter: Limiter | Mapping[str, Any] | None = None
     settings: QueueSettings | Mapping[str, Any] | None = None
     default_job_options: JobOptions | Mapping[str, Any] | None = None
 
@@ -187,6 +192,7 @@ class Binding:
             self.handlers[name] = handler
         self.listeners += processor.listeners
         self.slots += processor.slots
+        self.limiter = _merged(self.limiter, processor.limiter)
         self.settings = _merged(self.settings, processor.settings)
         self.default_job_options = _merged(self.default_job_options, processor.default_job_options)
 

@@ -20,7 +20,7 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -33,6 +33,7 @@ from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.worker import BaseWorker, WorkerStatus
 
 from ..core.ids import job_id_of
+from ..core.limiter import Limiter
 from ..core.outcome import failure_reason
 from ..core.payload import encode_result
 from ..errors import ConfigurationError, MissingHandler
@@ -113,10 +114,12 @@ class Worker(rq.Worker):
         if isinstance(given, Queue):
             queue = given
             queue.settings = _settings_over(given, binding)
+            queue.limiter = _limiter_over(given, binding)
         else:
             queue = Queue(
                 binding.queue,
                 connection,
+                limiter=binding.limiter,
                 settings=binding.settings,
                 default_job_options=binding.default_job_options,
             )
@@ -301,6 +304,13 @@ def _settings_over(queue: Queue, binding: Binding) -> Any:
     return queue.settings if own is not None or declared is None else type(queue.settings).of(declared)
 
 
+def _limiter_over(queue: Queue, binding: Binding) -> Limiter | None:
+    own, declared = queue.given_limiter, binding.limiter
+    if isinstance(declared, Mapping) and isinstance(own, Mapping):
+        return Limiter.of({**declared, **own})
+    return Limiter.of(declared if own is None else own)
+
+
 def rq_queue(queue: Queue) -> rq.Queue:
     """RQ's object for the same queue."""
     return rq.Queue(queue.name, connection=queue.connection)
@@ -355,7 +365,8 @@ def run_job() -> Any:
     raw = begin_stock_run(queue.store, rq_current.id)
     job = Job(queue, rq_current.id, raw)
     if "rk" in raw and not job.attempts_made:
-        queue.schedule_after(job.name, raw["d"].decode(), job.opts, raw["rk"].decode())
+        group = raw.get("g", b"").decode()
+        queue.schedule_after(job.name, raw["d"].decode(), job.opts, raw["rk"].decode(), group)
     return _run_for_stock_worker(Run(job, "", binding.handler_of(job.name)))
 
 

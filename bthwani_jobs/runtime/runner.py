@@ -66,7 +66,12 @@ class QueueRunner:
         self.gave_up = False
         self._on_idle = on_idle
         self._steps = StepClient(
-            queue.connection, queue.store.keys, worker_name, token, queue.settings.lock_duration
+            queue.connection,
+            queue.store.keys,
+            worker_name,
+            token,
+            queue.settings.lock_duration,
+            limiter=queue.limiter,
         )
         self._marker = MarkerWait(queue.connection, queue.store.keys.marker)
         self._bell = Bell()
@@ -82,6 +87,7 @@ class QueueRunner:
         self._must_fetch = True
         self._had_work = False
         self._next_due = float("inf")
+        self._limited_until = float("inf")
         self._stopping = threading.Event()
         self._abandoning = False
         self._last_fault = ""
@@ -235,6 +241,9 @@ class QueueRunner:
     def _wanted(self, ended: list[Run]) -> int:
         if self._stopping.is_set() or self._resting:
             return 0
+        if ended and self.queue.limiter is not None:
+            self._must_fetch = True  # finishing does not fetch, as in Bull
+            return 0
         # After a failure the slot fetches separately, as Bull's does.
         failures = sum(1 for run in ended if run.error is not None)
         self._must_fetch = self._must_fetch or failures > 0
@@ -251,10 +260,12 @@ class QueueRunner:
         if reply is None:
             return
         self.limits.give_back(want - len(reply.jobs))
-        self._next_due = time.monotonic() + _seconds_until(reply)
+        now = time.monotonic()
+        self._next_due = now + _seconds_until(reply, reply.next_due_ms)
         if want or self._resting:
             self._must_fetch = 0 < want == len(reply.jobs)
         if want:
+            self._limited_until = now + _seconds_until(reply, reply.limited_ms)
             self.is_held = reply.held > 0
         date = iso_of(reply.now_ms)
         try:
@@ -263,7 +274,8 @@ class QueueRunner:
             # What was claimed must run, whatever was wrong with what had to be said before.
             log.exception("Queue %s: could not announce what has happened.", self.queue.name)
         self._settle()  # before a next one may keep this thread
-        if want and not reply.jobs and reply.held < 2 and self._had_work:
+        is_drained = want and not reply.jobs and reply.held < 2 and reply.limited_ms is None
+        if is_drained and self._had_work:
             self._had_work = False
             self.queue.emit("drained")
         for row in reply.jobs:
@@ -339,13 +351,10 @@ class QueueRunner:
         if not self.running and self._idle_ends():
             return
         now = time.monotonic()
-        until = min(
-            [
-                now + LOOK_EVERY_S,
-                self._next_due,
-                *(run.deadline for run in self.running.values() if run.deadline),
-            ]
-        )
+        # With all slots busy the limiter's window does not matter: the end of a run rings.
+        opens = self._limited_until if want else float("inf")
+        deadlines = (run.deadline for run in self.running.values() if run.deadline)
+        until = min([now + LOOK_EVERY_S, self._next_due, opens, *deadlines])
         try:
             if want and not self._marker.is_pending:
                 self._marker.begin(self.queue.settings.drain_delay)
@@ -395,7 +404,5 @@ def _is_ready(run: Run) -> bool:
         return False
 
 
-def _seconds_until(reply: StepReply) -> float:
-    if reply.next_due_ms is None:
-        return float("inf")
-    return max(0.0, (reply.next_due_ms - reply.now_ms) / 1000)
+def _seconds_until(reply: StepReply, moment_ms: int | None) -> float:
+    return float("inf") if moment_ms is None else max(0.0, (moment_ms - reply.now_ms) / 1000)

@@ -40,6 +40,7 @@ class NewJob:
     lifo: bool = False
     timeout_s: int | None = None
     result_ttl: int | None = None
+    group: str = ""  #: of the rate limiter
 
     def arguments(self) -> tuple[str | int, ...]:
         return (
@@ -53,6 +54,7 @@ class NewJob:
             "1" if self.lifo else "",
             "" if self.timeout_s is None else self.timeout_s,
             "" if self.result_ttl is None else self.result_ttl,
+            self.group,
         )
 
 

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
 
+from ..core.limiter import Limiter, limiter_text
 from .calling import QueueStore
 from .connection import HeldConnection
 from .keys import QueueKeys
 from .scripts import script
 
 #: Fields of a claimed row, in the order of FIELDS in step.lua.
-FIELDS = ("d", "description", "o", "am", "created_at", "ts", "st", "pg", "pm", "rk", "priority", "fr")
+FIELDS = (
+    *("d", "description", "o", "am", "created_at", "ts", "st", "pg", "pm", "rk", "priority", "fr"),
+    *("g", "lp"),
+)
 
 
 class FinishedRun(NamedTuple):
@@ -53,18 +57,31 @@ class StepReply:
     moved: list[str]
     aside: list[tuple[str, str]]  #: entries set aside, with why
     jobs: list[ClaimedRow]
+    limited_ms: int | None  #: jobs wait for the rate limiter: when the first of them may start
 
 
 class StepClient:
     """Sends one worker's steps for one queue over a socket of its own. Not for sharing between threads."""
 
-    def __init__(self, client: Redis, keys: QueueKeys, worker_name: str, token: str, lease_ms: int) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        keys: QueueKeys,
+        worker_name: str,
+        token: str,
+        lease_ms: int,
+        *,
+        limiter: Limiter | None = None,
+    ) -> None:
         self.connection = HeldConnection(client, socket_timeout_s=10)
         self._script = script("step")
         self._numbers = count(1)
         self._unanswered: tuple[Any, ...] | None = None
-        self._head = (keys.call(f"{token}"), keys.prefix, keys.queue, 0)
+        #: 0 means the server's clock; only tests set another time
+        self.now_ms = 0
+        self._head = (keys.call(f"{token}"), keys.prefix, keys.queue)
         self._tail = (worker_name, token, lease_ms)
+        self._limiter = limiter_text(limiter)
 
     @property
     def has_unanswered(self) -> bool:
@@ -75,10 +92,12 @@ class StepClient:
         """Write what finished, take up to ``want`` jobs. On ConnectionError or TimeoutError call `resend`."""
         command: list[Any] = [
             *self._head,
+            self.now_ms,
             next(self._numbers),
             *self._tail,
             want,
             "1" if had_work else "",
+            self._limiter,
             len(finished),
         ]
         for run in finished:
@@ -102,7 +121,7 @@ class StepClient:
 
 
 def _step_reply(reply: list[Any]) -> StepReply:
-    now_ms, next_due, held, lost, moved, aside, rows = reply
+    now_ms, next_due, held, lost, moved, aside, rows, limited = reply
     return StepReply(
         now_ms,
         next_due if next_due != b"" else None,
@@ -111,6 +130,7 @@ def _step_reply(reply: list[Any]) -> StepReply:
         [rq_id.decode() for rq_id in moved],
         list(_pairs(aside).items()) if aside else [],
         [_claimed(row) for row in rows],
+        limited if limited != b"" else None,
     )
 
 

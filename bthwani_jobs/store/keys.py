@@ -98,6 +98,12 @@ class QueueKeys:
         """zset: debts (see step.lua) by the time they were made, in ms"""
         return self._bull + "repeat:owed"
 
+    @property
+    def limited(self) -> str:
+        """set: ``<rq id>:<bucket>`` of jobs that the rate limiter has put off; the same ids by bucket under
+        ``limited:<bucket>``, and each bucket's window, a hash, under ``window:<bucket>``"""
+        return self._bull + "limited"
+
     def logs(self, rq_id: str) -> str:
         """list: log rows of a job, oldest first"""
         return f"{self._bull}logs:{rq_id}"

@@ -40,13 +40,14 @@ def schedule(store: QueueStore, run: NextRun, *, register: bool = False, debt: s
         run.definition,
         debt_text(run.next_ms, run.key),
         run.now_ms,
+        job.group,
     )
     return int(code), int(now_ms)
 
 
 def end_chain(store: QueueStore, key: str, debt: str) -> None:
     """The chain has no further occurrence: strike off the debt and unregister it."""
-    store.once("schedule_repeat", key, "", debt, "", "", "", "", "", 0, "", "", "", "", 0)
+    store.once("schedule_repeat", key, "", debt, "", "", "", "", "", 0, "", "", "", "", 0, "")
 
 
 def debt_text(nominal_ms: int, key: str) -> str:

@@ -5,9 +5,10 @@
 -- KEYS[1]   call key
 -- ARGV[5]   RQ's `data` field: the constant call of the entry function
 -- ARGV[6]   what automatic ids begin with: enc(queue) .. '__'
--- ARGV[7]   number of jobs, then ten values for each:
+-- ARGV[7]   number of jobs, then eleven values for each:
 --           rq id ('' = automatic), name, payload, options text, priority, delay ms, timestamp ms ('' = now),
---           lifo ('1'), RQ timeout in seconds ('' = none), result_ttl for stock workers ('' = none)
+--           lifo ('1'), RQ timeout in seconds ('' = none), result_ttl for stock workers ('' = none),
+--           group of the rate limiter ('' = none)
 -- Returns   {now ms, id 1, new 1, id 2, new 2, …}: new is 1, or 0 for a duplicate; shorter than asked: send the rest
 -- Events    waiting (jobs without delay), duplicated
 --- @include prelude
@@ -15,7 +16,7 @@
 --- @include events
 --- @include place
 --- @include score
-local ARGS = 10
+local ARGS = 11
 
 local function automatic_id()
   local id
@@ -68,6 +69,7 @@ for index = 0, tonumber(ARGV[7]) - 1 do
     if ARGV[at + 7] ~= '' then set('ts', ARGV[at + 7]) end
     if ARGV[at + 9] ~= '' then set('timeout', ARGV[at + 9]) end
     if ARGV[at + 10] ~= '' then set('result_ttl', ARGV[at + 10]) end
+    if ARGV[at + 11] ~= '' then set('g', ARGV[at + 11]) end
     call('HSET', JOB .. id, unpack(fields))
     if delay > 0 then
       delay_job(id, (tonumber(ARGV[at + 7]) or now) + delay)

@@ -14,6 +14,7 @@
 --- @include delete
 --- @include adopt
 --- @include finish
+--- @include put_off
 --- @include sweep
 local INTERVAL, MAX_STALLED = tonumber(ARGV[5]), tonumber(ARGV[6])
 local REASON = 'job stalled more than allowable limit'

@@ -13,6 +13,8 @@
 --- @include events
 --- @include score
 --- @include delete
+--- @include put_off
+--- @include claims
 --- @include adopt
 --- @include locks
 --- @include remove

@@ -8,6 +8,8 @@
 --- @include prelude
 --- @include replay
 --- @include delete
+--- @include put_off
+--- @include claims
 --- @include remove_any
 local answered = replay()
 if answered then return answered[1] end

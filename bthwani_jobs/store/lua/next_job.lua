@@ -12,6 +12,7 @@
 --- @include events
 --- @include place
 --- @include score
+--- @include put_off
 --- @include claim
 local MOST = 100 -- entries that cannot be run, passed over in one call
 

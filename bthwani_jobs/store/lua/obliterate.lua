@@ -9,6 +9,8 @@
 --- @include prelude
 --- @include replay
 --- @include delete
+--- @include put_off
+--- @include claims
 --- @include remove_any
 local LIMIT = tonumber(ARGV[6])
 
@@ -21,6 +23,7 @@ local function abandon_active(limit)
     if type(worker) == 'string' then call('SREM', PREFIX .. ':worker:' .. worker .. ':executions', member) end
     call('ZREM', ACTIVE, member)
     call('DEL', PREFIX .. ':execution:' .. member)
+    forget_claims(id)
     delete_job(id)
   end
   return #members
@@ -29,7 +32,7 @@ end
 local function delete_companions()
   for _, id in ipairs(call('SMEMBERS', LOGGED)) do call('DEL', LOGS .. id) end
   for _, name in ipairs({ 'id', 'paused', 'pause', 'prio', 'prio:seq', 'marker', 'marker:due', 'logged', 'aside',
-    'stalled-check', 'repeat', 'repeat:definitions', 'repeat:owed' }) do
+    'stalled-check', 'repeat', 'repeat:definitions', 'repeat:owed', 'limited', 'limited:', 'window:' }) do
     call('DEL', BULL .. name)
   end
   call('SREM', PREFIX .. ':queues', WAIT)

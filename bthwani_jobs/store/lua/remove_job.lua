@@ -7,6 +7,8 @@
 --- @include prelude
 --- @include replay
 --- @include delete
+--- @include put_off
+--- @include claims
 --- @include locks
 --- @include remove
 local id = ARGV[5]

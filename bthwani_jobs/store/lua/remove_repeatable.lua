@@ -8,6 +8,8 @@
 --- @include prelude
 --- @include replay
 --- @include delete
+--- @include put_off
+--- @include claims
 local answered = replay()
 if answered then return answered[1] end
 local REGISTRY, DEFINITIONS = BULL .. 'repeat', BULL .. 'repeat:definitions'
@@ -16,7 +18,10 @@ if not next then return remember({ 0 })[1] end
 local ok, definition = pcall(cjson.decode, call('HGET', DEFINITIONS, ARGV[5]) or '')
 if ok and type(definition) == 'table' and definition.stem then
   local id = definition.stem .. format('%.0f', next)
-  if call('ZREM', DELAYED, id) == 1 then delete_job(id) end
+  if call('ZREM', DELAYED, id) == 1 then
+    forget_claims(id)
+    delete_job(id)
+  end
 end
 call('ZREM', REGISTRY, ARGV[5])
 call('HDEL', DEFINITIONS, ARGV[5])

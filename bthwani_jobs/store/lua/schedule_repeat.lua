@@ -16,6 +16,7 @@
 -- ARGV[16]  definition (JSON) kept for listing and re-arming
 -- ARGV[17]  the occurrence's own debt text: <next ms>|<repeat key>
 -- ARGV[18]  the time the next ms was reckoned from: the occurrence's timestamp
+-- ARGV[19]  group of the rate limiter ('' = none)
 -- Returns   {code, now ms}: 1 added, 2 a job with that id stands already, 0 not registered any more or ended
 -- Events    duplicated
 --- @include prelude
@@ -57,6 +58,7 @@ call('HSET', JOB .. id, 'data', ARGV[15], 'status', 'scheduled', 'origin', QUEUE
   'delay', format('%.0f', math.max(0, tonumber(NEXT) - tonumber(ARGV[18]))))
 if tonumber(ARGV[13]) > 0 then call('HSET', JOB .. id, 'priority', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', JOB .. id, 'timeout', ARGV[14]) end
+if ARGV[19] ~= '' then call('HSET', JOB .. id, 'g', ARGV[19]) end
 call('SADD', PREFIX .. ':queues', WAIT)
 delay_job(id, tonumber(NEXT))
 return remember({ 1, now })

@@ -1,7 +1,8 @@
 -- An entry of the list becomes a running job, or is set aside. For scripts whose ARGV[5] to ARGV[7] are the worker's
--- name, the token and the lease in ms.
+-- name, the token and the lease in ms. Needs put_off.
 local WORKER, TOKEN, LEASE = ARGV[5], ARGV[6], tonumber(ARGV[7])
-local FIELDS = { 'd', 'description', 'o', 'am', 'created_at', 'ts', 'st', 'pg', 'pm', 'rk', 'priority', 'fr' }
+local FIELDS = { 'd', 'description', 'o', 'am', 'created_at', 'ts', 'st', 'pg', 'pm',
+  'rk', 'priority', 'fr', 'g', 'lp' }
 local aside, rows, leases = {}, {}, {}
 
 local function add_row(id, token, row)
@@ -39,6 +40,10 @@ local function activate(id, token)
   end
   call('HSET', key, 'status', 'started', 'started_at', date(), 'worker_name', WORKER, 'tk', token)
   if row[9] then call('ZREM', PRIO, row[9]) end
+  if row[14] then -- put off by a limiter that this worker does not have
+    forget_put_off(id, row[14])
+    call('HDEL', key, 'lp')
+  end
   -- The next occurrence is owed from here on: whoever is alive pays it (repeats are scheduled by Python).
   if row[10] and (row[4] or '0') == '0' then call('ZADD', BULL .. 'repeat:owed', now, row[10]) end
   leases[#leases + 1] = (now + LEASE) * K + math.min(#leases / 2, K - 1) -- getters show the order of activation

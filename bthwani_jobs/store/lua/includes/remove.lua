@@ -19,6 +19,7 @@ local function drop(id)
     if row[2] then call('ZREM', PRIO, row[2]) end
   end
   local sets = call('ZREM', COMPLETED, id) + call('ZREM', FAILED, id) + call('ZREM', DELAYED, id)
+  forget_claims(id)
   delete_job(id)
   return sets == 0
 end

@@ -5,6 +5,7 @@ local function pop_listed(list, limit)
   for _, id in ipairs(ids) do
     local member = redis.pcall('HGET', JOB .. id, 'pm')
     if type(member) == 'string' then call('ZREM', PRIO, member) end
+    forget_claims(id)
     delete_job(id)
   end
   return #ids
@@ -14,6 +15,7 @@ local function remove_range(set, from, to, limit)
   local ids = call('ZRANGEBYSCORE', set, from, to, 'LIMIT', 0, limit)
   for _, id in ipairs(ids) do
     call('ZREM', set, id)
+    forget_claims(id)
     delete_job(id)
   end
   return #ids

@@ -1,5 +1,5 @@
--- Companions that a stock tool's delete leaves behind: priority members and logs of jobs that are gone. A sample a
--- pass, so that its cost does not grow with the queue.
+-- Companions that a stock tool's delete leaves behind: priority members, logs and the limiter's notes of jobs that
+-- are gone. A sample a pass, so that its cost does not grow with the queue.
 local SAMPLE = 100
 
 local function sweep()
@@ -12,6 +12,13 @@ local function sweep()
   for _, id in ipairs(call('SRANDMEMBER', LOGGED, SAMPLE)) do
     if call('EXISTS', JOB .. id) == 0 then
       delete_job(id)
+      swept = swept + 1
+    end
+  end
+  for _, member in ipairs(call('SRANDMEMBER', LIMITED, SAMPLE)) do
+    local id, bucket = member:match('^([^:]*):(.*)$')
+    if call('EXISTS', JOB .. id) == 0 then
+      forget_put_off(id, bucket)
       swept = swept + 1
     end
   end

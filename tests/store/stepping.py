@@ -29,7 +29,7 @@ class Stepper:
         self.call += not again
         keys = QueueKeys(self.queue)
         command: list[Any] = [keys.call(self.token), keys.prefix, self.queue, now_ms, self.call]
-        command += [self.worker, self.token, LEASE_MS, want, "", len(finished)]
+        command += [self.worker, self.token, LEASE_MS, want, "", "", len(finished)]
         for run in finished:
             command += run
         return _step_reply(script("step").run(self.client, *command))

@@ -137,8 +137,10 @@ export async function act(button, where, subject) {
 function confirmed(action, subject) {
   const dialog = document.getElementById("confirmation");
   document.getElementById("confirmation-action").textContent = `${action}: ${subject}`;
-  dialog.returnValue = "no";
   dialog.showModal();
-  return new Promise((settle) =>
-    dialog.addEventListener("close", () => settle(dialog.returnValue === "yes"), { once: true }));
+  // Not on "close": that event comes late, and would answer the next question.
+  return new Promise((settle) => {
+    dialog.querySelector("form").onsubmit = (event) => settle(event.submitter.value === "yes");
+    dialog.oncancel = () => settle(false);
+  });
 }
